@@ -1,0 +1,92 @@
+# What to do with a checkout. `make` says it; every target sets up .venv first if it has to.
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# Checked, formatted and typed; those that are not there yet are left out.
+FOLDERS := $(wildcard playhead shared producer coordinator workers dashboard examples benchmarks tests)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: install
+install: $(INSTALLED) ## Set up .venv with what requirements.lock names, and this checkout
+
+.PHONY: demo
+demo: $(INSTALLED) ## Replay a day and add a symbol in the middle of it
+	@$(BIN)/python -m examples.demo
+
+.PHONY: test
+test: $(INSTALLED) ## Run the tests: unit, integration, properties
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: $(INSTALLED) ## Lint, format and types, changing nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(INSTALLED) ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+# Starts from the lock that is there, so that only what must change changes. LOCK_FLAGS=--upgrade moves all.
+.PHONY: lock
+lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
+	  --group dev $(LOCK_FLAGS) --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+
+.PHONY: wheel
+wheel: $(INSTALLED) ## Build dist/playhead-*.whl, which holds playhead/ alone
+	@rm -rf dist
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	@ls dist/*.whl
+
+.PHONY: clean
+clean: ## Remove .venv and everything that was built
+	@rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is written last: a set-up that was broken off is gone on with. A .venv that works is kept, and one
+# that does not (its Python has gone, its pip never came) is made anew. What builds the checkout (hatchling) is
+# in the lock as well, so nothing comes in without a hash.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { $(make_venv); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+define make_venv
+	python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	  for name in python3.11 python3.12 python3.13 python3.14 python3; do \
+	    if $$name -c '$(IS_NEW_ENOUGH)' 2>/dev/null; then python=$$name; break; fi; \
+	  done; \
+	fi; \
+	if [ -z "$$python" ]; then \
+	  echo "Playhead needs Python 3.11 or later; this machine has: $$(python3 --version 2>&1 || true)" >&2; \
+	  echo "Install one (Debian 12, Ubuntu 24.04: apt-get install python3 python3-venv)," \
+	    "or name it: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	if ! $$python -c '$(IS_NEW_ENOUGH)'; then \
+	  echo "$$python is not Python 3.11 or later; name another: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$python cannot make a virtual environment: its modules venv and ensurepip are missing." >&2; \
+	  echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Setting up .venv with $$($$python --version), once; it takes about a minute"; \
+	$$python -m venv --clear .venv
+endef

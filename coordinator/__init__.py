@@ -1,0 +1,1 @@
+"""The coordinator: holds the clock, merges the feeds, changes session data, answers commands."""

@@ -1,0 +1,204 @@
+"""An addition from begin to commit: jobs, signs of life, attempts, deadline."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from coordinator.dispatch import Dispatcher
+from coordinator.operation import NOTHING, Commit, Operation, Operations, feed_name
+from coordinator.store import State
+from playhead.commands import Reply
+from playhead.symbols import SymbolRecord
+from shared.hours import Hours
+from shared.logs import SessionLog
+from shared.request import Manifest
+from shared.settings import Settings
+
+LOG: Final = logging.getLogger(__name__)
+Fields = Mapping[bytes, bytes]
+
+
+@dataclass(slots=True)
+class _Job:
+    number: int
+    attempt: str
+    life_s: float  # when it was sent, or last showed life
+    begun: bool = False
+    failures: int = 0
+    manifest: Manifest | None = None
+    error: str | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.manifest is not None or self.error is not None
+
+
+@dataclass(slots=True)
+class Addition:
+    """One addition while this process serves it. Made anew from Redis by whoever takes over."""
+
+    operation: Operation
+    operations: Operations
+    dispatcher: Dispatcher
+    settings: Settings
+    session: str
+    reports_at: str = "0-0"
+    jobs: list[_Job] = field(default_factory=list)
+    _deadline_s: float = 0.0
+
+    def start(self) -> None:
+        """Sends every job. After a takeover too: an attempt that ran meanwhile has left its reports, and one that runs
+        twice stages the same."""
+        now_s = time.monotonic()
+        spent_ms = self.operations.server_ms() - self.operation.begun_ms
+        self._deadline_s = now_s + (self.settings.operation_deadline_ms - spent_ms) / 1000
+        for number, attempt in self.operation.attempts.items():
+            job = _Job(number, attempt, now_s)
+            self.jobs.append(job)
+            for request in self.operation.request.jobs[number]:
+                self._log.info("[DYNAMIC] Processing addition: %s", request.symbol)
+            self.dispatcher.send(self.session, number, attempt)
+
+    def hear(self, entries: Iterable[tuple[bytes, Fields]]) -> None:
+        """Takes what the workers report. Reports of old attempts are passed over."""
+        for entry, fields in entries:
+            self.reports_at = entry.decode()
+            job = self._reported(fields)
+            if job is None or job.over:
+                continue
+            job.begun, job.life_s = True, time.monotonic()
+            match fields.get(b"report"):
+                case b"staged":
+                    job.manifest = self.operations.manifest(job.attempt)
+                    if job.manifest is None:
+                        self._retry(job, "what it had staged has run out")
+                case b"failed":
+                    self._retry(job, fields.get(b"error", b"").decode(errors="replace"))
+
+    def check(self) -> bool:
+        """Sends silent jobs again and minds the deadline. True once every job has an outcome."""
+        now_s = time.monotonic()
+        for job in self.jobs:
+            if job.over:
+                continue
+            if now_s >= self._deadline_s:
+                limit_s = self.settings.operation_deadline_ms / 1000
+                job.error = (
+                    f"the worker did not finish within {limit_s:g} s"
+                    if job.begun
+                    else f"no worker took the job within {limit_s:g} s; start one: playhead worker"
+                )
+            elif now_s - job.life_s >= self.settings.job_silence_ms / 1000:
+                self._retry(job, "the worker has stopped answering")
+        return all(job.over for job in self.jobs)
+
+    def end(self, state: State) -> str:
+        """Commits what was staged, or calls the addition off. Returns `ok`, or `gone` where it had ended already."""
+        for job in self.jobs:
+            if job.manifest is not None and job.manifest.staged:
+                break
+        else:
+            return self._finish(NOTHING, self._rejected())
+        commit, results = self._prepared(state)
+        outcome = self._finish(commit, results)
+        if outcome in ("clock", "attempt", "staged"):
+            reason = {
+                "clock": "the hold of the addition was removed by another hand; nothing was changed, add it again",
+                "attempt": "the attempt was given to another worker; add it again",
+                "staged": "what the worker had staged has run out; add it again",
+            }[outcome]
+            refused = {symbol: {"status": "rejected", "error": reason} for symbol in commit.records}
+            outcome = self._finish(NOTHING, self._rejected() | refused)
+        return outcome
+
+    def _prepared(self, state: State) -> tuple[Commit, dict[str, Any]]:
+        clock_ms = self.operation.clock_ms
+        held_ms = self.operations.server_ms() - self.operation.begun_ms
+        calendars = {each.symbol: each for job in self.operation.request.jobs for each in job}
+        records: dict[str, SymbolRecord] = {}
+        bars: list[tuple[str, str, str]] = []
+        results: dict[str, Any] = self._rejected()
+        ends = [state.end_ms]
+        for job in self.jobs:
+            for symbol, staged in job.manifest.staged.items() if job.manifest else ():
+                asked = calendars[symbol]
+                hours = Hours.of(asked.calendar, state.config.date, state.config.end)
+                counts = {
+                    "loaded": staged.loaded,
+                    "written": staged.written,
+                    "queued": staged.queued,
+                    "dropped": dict(staged.dropped),
+                    "missing": staged.missing,
+                }
+                receipt = {"status": "added", "clock_ms": clock_ms, **counts, "held_ms": held_ms}
+                records[symbol] = SymbolRecord(
+                    calendar=asked.calendar,
+                    zone=hours.zone,
+                    source=asked.source,
+                    feed=feed_name(self.operation.id, job.number),
+                    through_ms=job.manifest.through_ms if job.manifest else 0,
+                    added_ms=clock_ms,
+                    receipt=receipt,
+                )
+                results[symbol] = receipt
+                bars += [(job.attempt, symbol, interval) for interval in staged.intervals]
+                ends.append(hours.close_ms)
+        jobs = {
+            job.number: job.attempt for job in self.jobs if job.manifest is not None and job.manifest.staged
+        }
+        return Commit(jobs, records, bars, max(ends)), results
+
+    def _finish(self, commit: Commit, results: Mapping[str, Any]) -> str:
+        rejected = {symbol: each["error"] for symbol, each in results.items() if each["status"] == "rejected"}
+        if not commit.records:
+            self._log.warning("the addition is called off: %s", "; ".join(rejected.values()))
+        status = "rejected" if not commit.records else "partial" if rejected else "ok"
+        error = "; ".join(f"{symbol}: {text}" for symbol, text in rejected.items()) or None
+        reply = Reply(self.operation.command, self.operation.entry, status, error, results)
+        done = {"op": "add-symbol", "id": self.operation.command, "status": status}
+        done |= {"symbols": ",".join(sorted(commit.records)), "rejected": json.dumps(rejected)}
+        outcome = self.operations.end(self.operation, commit, reply, done)
+        if outcome == "ok":
+            self._log.info("[DYNAMIC] Reactivating session after catchup")
+            self._log.info("[DYNAMIC] Resuming streaming")
+        return outcome
+
+    def _rejected(self) -> dict[str, Any]:
+        errors = dict(self.operation.request.rejected)
+        for job in self.jobs:
+            asked = self.operation.request.jobs[job.number]
+            errors |= (
+                job.manifest.rejected if job.manifest else {each.symbol: job.error or "" for each in asked}
+            )
+        return {symbol: {"status": "rejected", "error": error} for symbol, error in errors.items()}
+
+    def _reported(self, fields: Fields) -> _Job | None:
+        attempt = fields.get(b"attempt", b"").decode(errors="replace")
+        return next((job for job in self.jobs if job.attempt == attempt), None)
+
+    def _retry(self, job: _Job, reason: str) -> None:
+        """Gives a job to a new attempt. One that nobody had begun has not failed: the queue may have lost it."""
+        if job.begun:
+            job.failures += 1
+            self._log.warning("job %s failed: %s", job.attempt, reason)
+        if job.failures >= self.settings.job_attempts:
+            job.error = reason
+            return
+        attempt = f"{self.operation.id}-{job.number}-{_next_number(job.attempt)}"
+        self.operations.attempt(self.operation.id, job.number, job.attempt, attempt)
+        self.operation = replace(self.operation, attempts={**self.operation.attempts, job.number: attempt})
+        job.attempt, job.begun, job.life_s = attempt, False, time.monotonic()
+        self.dispatcher.send(self.session, job.number, attempt)
+
+    @property
+    def _log(self) -> SessionLog:
+        return SessionLog(LOG, self.session, self.operation.command)
+
+
+def _next_number(attempt: str) -> int:
+    return int(attempt.rpartition("-")[2]) + 1

@@ -1,0 +1,158 @@
+"""What each command does: judged here, carried out and answered by one script."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+from coordinator.operation import Operations
+from coordinator.store import USER_HOLD, Effect, State, Store
+from playhead.commands import (
+    AddSymbol,
+    Command,
+    Pause,
+    Reply,
+    Resume,
+    RunUntil,
+    Speed,
+    Step,
+    Stop,
+    decode,
+    encode,
+    speed_text,
+)
+from playhead.errors import InvalidInput
+from playhead.names import parse_symbol
+from playhead.times import full_clock_text, local, parse_moment
+from shared.calendars import calendar_name_for
+from shared.hours import Hours
+from shared.logs import SessionLog
+from shared.request import AdditionRequest, SymbolRequest
+
+LOG: Final = logging.getLogger(__name__)
+JOB_SYMBOLS: Final = 8
+"""Symbols of one job of an addition: enough to share a read of a data set, few enough to keep many workers busy."""
+MAX_ID: Final = 200  # characters of a command's id
+Fields = Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A command as it stands in the stream."""
+
+    entry: str
+    fields: Fields
+
+    @property
+    def id(self) -> str:
+        """The id that its sender gave it, else its entry's."""
+        given = self.fields.get(b"id", b"").decode(errors="replace")
+        return given if 0 < len(given) <= MAX_ID else self.entry
+
+
+class Commands:
+    """Handles the commands of one session, one after the other."""
+
+    def __init__(self, store: Store, operations: Operations) -> None:
+        self._store = store
+        self._operations = operations
+
+    def handle(self, state: State, incoming: Incoming) -> None:
+        """Answers a command, or begins the addition that it asks for. The state is read anew after that."""
+        log = SessionLog(LOG, self._store.keys.session, incoming.id)
+        try:
+            command = decode(incoming.fields)
+            if state.ended:
+                raise InvalidInput(
+                    f"session {self._store.keys.session} is {state.status}; it takes no more commands"
+                )
+            if isinstance(command, AddSymbol):
+                self._add(state, incoming, command, log)
+                return
+            effect = self._effect(state, command)
+        except InvalidInput as error:
+            log.info("rejected: %s", error)
+            self._answer(
+                state, incoming, Reply(incoming.id, incoming.entry, "rejected", str(error)), Effect(), {}
+            )
+            return
+        holds = {*self._store.holds(), effect.place} - {effect.remove, ""}
+        status = effect.status or ("paused" if holds else "running")
+        result = {"clock_ms": state.clock_ms, "status": status, "holds": sorted(holds)}
+        done = {"id": incoming.id, "status": "ok", **encode(command)}
+        log.info("%s", " ".join(encode(command).values()))
+        self._answer(state, incoming, Reply(incoming.id, incoming.entry, "ok", None, result), effect, done)
+
+    def _effect(self, state: State, command: Command) -> Effect:
+        match command:
+            case Pause():
+                return Effect(place=USER_HOLD)
+            case Resume():
+                return Effect(remove=USER_HOLD)
+            case Step(ticks):
+                return Effect(remove=USER_HOLD, set={"stop_ticks": str(ticks)})
+            case RunUntil(time):
+                stop = {"stop_ms": str(stop_ms(state, time))}
+                return Effect(remove=USER_HOLD, set=stop, delete=["stop_ticks"])
+            case Speed(factor):
+                return Effect(set={"speed": speed_text(factor)})
+            case Stop():
+                return Effect(status="stopped", event="session-stopped", delete=["stop_ms", "stop_ticks"])
+            case AddSymbol():
+                raise AssertionError("an addition is more than one effect")
+
+    def _add(self, state: State, incoming: Incoming, command: AddSymbol, log: SessionLog) -> None:
+        wanted, rejected = self._judged(state, command)
+        if wanted:
+            jobs = tuple(tuple(wanted[at : at + JOB_SYMBOLS]) for at in range(0, len(wanted), JOB_SYMBOLS))
+            request = AdditionRequest(jobs, rejected)
+            operation = uuid4().hex
+            outcome = self._operations.begin(state.clock_ms, incoming.id, incoming.entry, operation, request)
+            if outcome == "ok":
+                log.info("[DYNAMIC] Pausing streaming")
+                log.info("[DYNAMIC] Deactivating session for catchup")
+            if outcome != "repeated":
+                return  # on `clock` or `ended` the state is read anew and the command comes again
+        results = {symbol: {"status": "rejected", "error": error} for symbol, error in rejected.items()}
+        error = "; ".join(f"{symbol}: {text}" for symbol, text in rejected.items())
+        log.info("rejected: %s", error)
+        self._answer(
+            state, incoming, Reply(incoming.id, incoming.entry, "rejected", error, results), Effect(), {}
+        )
+
+    def _judged(self, state: State, command: AddSymbol) -> tuple[list[SymbolRequest], dict[str, str]]:
+        """The symbols that a worker is to fetch, and those refused at once, with the reason."""
+        config = state.config
+        wanted: list[SymbolRequest] = []
+        rejected: dict[str, str] = {}
+        for text in command.symbols:
+            try:
+                symbol = parse_symbol(text)
+                if symbol in state.records:
+                    raise InvalidInput(f"{symbol} is in session {self._store.keys.session} already")
+                name = command.calendar or calendar_name_for(symbol, {}, config.calendar)
+                Hours.of(name, config.date, config.end)
+                wanted.append(SymbolRequest(symbol, name, command.source))
+            except InvalidInput as error:
+                rejected[text[:64]] = str(error)
+        return wanted, rejected
+
+    def _answer(
+        self, state: State, incoming: Incoming, reply: Reply, effect: Effect, done: Mapping[str, Any]
+    ) -> None:
+        self._store.answer(state.commands_at, reply, effect, done)
+
+
+def stop_ms(state: State, time: str) -> int:
+    """A typed time at which the clock is to stop. Raises `InvalidInput` for one that it cannot reach."""
+    moment_ms = parse_moment(time, state.zone, local(state.clock_ms, state.zone).date())
+    if moment_ms <= state.clock_ms:
+        now = full_clock_text(state.clock_ms, state.zone)
+        raise InvalidInput(f"the clock reads {now} already; {time} is not after that")
+    if moment_ms > state.end_ms:
+        end = local(state.end_ms, state.zone).isoformat(sep=" ", timespec="minutes")
+        raise InvalidInput(f"the session ends at {end}; {time} is after that")
+    return moment_ms

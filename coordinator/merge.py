@@ -1,0 +1,98 @@
+"""Merges the feeds of a session in close-time order. Pure: entries are handed in, ticks are taken out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from playhead.codec import MAX_TIME_MS
+from playhead.errors import Malformed
+from playhead.messages import TICK, TYPE
+
+WINDOW_END: Final = b"window-end"
+FOREVER_MS: Final = 1 << 62
+RawFields = Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class MergedTick:
+    """What the feeds have for one close time: pairs of feed and fields, in the order of the feeds' names."""
+
+    close_ms: int
+    parts: tuple[tuple[str, RawFields], ...]
+
+
+@dataclass
+class Feed:
+    """One feed as far as it has been read. Everything that closes by `known_ms` is in `ticks` or was released."""
+
+    cursor: str
+    known_ms: int
+    released_ms: int
+    ticks: deque[tuple[int, RawFields]] = field(default_factory=deque)
+
+    def push(self, entry_id: bytes, fields: RawFields) -> None:
+        """Takes the next entry. Raises `Malformed` for one that is no part of a feed; the feed goes on after it."""
+        self.cursor = entry_id.decode()
+        time_ms = int(self.cursor.partition("-")[0])
+        if time_ms > MAX_TIME_MS:
+            raise Malformed(f"entry {self.cursor} lies beyond the year 9999")
+        kind = fields.get(TYPE)
+        if kind == TICK:
+            self.known_ms = max(self.known_ms, time_ms)
+            if time_ms > self.released_ms:
+                self.ticks.append((time_ms, fields))
+        elif kind == WINDOW_END:
+            self.known_ms = FOREVER_MS if fields.get(b"final") == b"1" else max(self.known_ms, time_ms)
+        else:
+            raise Malformed(f"entry {self.cursor} has the unknown type {kind!r}")
+
+
+class Merge:
+    """The feeds of a session. A feed with neither an entry nor a mark is waited for: empty is not finished."""
+
+    def __init__(self) -> None:
+        self.feeds: dict[str, Feed] = {}
+
+    def follow(self, names: Iterable[str], clock_ms: int) -> None:
+        """Follows exactly these feeds from here on. New ones are read from the clock on."""
+        self.feeds = {
+            name: self.feeds.get(name) or Feed(f"{clock_ms}-0", clock_ms, clock_ms) for name in sorted(names)
+        }
+
+    def frontier_ms(self) -> int:
+        """Everything that closes by then is known."""
+        return min(feed.known_ms for feed in self.feeds.values())
+
+    def peek(self, through_ms: int, most: int) -> list[MergedTick]:
+        """Up to `most` of the next ticks that close by `through_ms`, which must not be beyond the frontier."""
+        if len(self.feeds) == 1:
+            ((name, feed),) = self.feeds.items()
+            return [
+                MergedTick(close_ms, ((name, fields),))
+                for close_ms, fields in _first(feed.ticks, most)
+                if close_ms <= through_ms
+            ]
+        by_time: dict[int, list[tuple[str, RawFields]]] = {}
+        for name, feed in self.feeds.items():
+            for close_ms, fields in _first(feed.ticks, most):
+                if close_ms <= through_ms:
+                    by_time.setdefault(close_ms, []).append((name, fields))
+        return [MergedTick(close_ms, tuple(by_time[close_ms])) for close_ms in sorted(by_time)[:most]]
+
+    def next_ms(self) -> int | None:
+        """The close time of the next tick that has been read."""
+        return min((feed.ticks[0][0] for feed in self.feeds.values() if feed.ticks), default=None)
+
+    def release(self, clock_ms: int) -> None:
+        """Forgets what closed by the clock."""
+        for feed in self.feeds.values():
+            feed.released_ms = clock_ms
+            while feed.ticks and feed.ticks[0][0] <= clock_ms:
+                feed.ticks.popleft()
+
+
+def _first(ticks: deque[tuple[int, RawFields]], most: int) -> Iterable[tuple[int, RawFields]]:
+    return ticks if len(ticks) <= most else [ticks[at] for at in range(most)]

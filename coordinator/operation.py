@@ -1,0 +1,143 @@
+"""The addition in progress in Redis: one method a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from coordinator.store import Store, flat
+from playhead.commands import Reply, encode_reply
+from playhead.connection import text
+from playhead.errors import Fenced
+from playhead.symbols import SymbolRecord
+from playhead.symbols import encode as encode_record
+from shared.request import AdditionRequest, Manifest
+from shared.scripts import script
+
+_BEGIN: Final = script("begin")
+_ATTEMPT: Final = script("attempt")
+_COMMIT: Final = script("commit")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What was recorded when the addition began."""
+
+    id: str
+    command: str
+    entry: str
+    clock_ms: int
+    begun_ms: int
+    request: AdditionRequest
+    attempts: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What becomes live: jobs (number -> attempt), the symbols' records, their bars as (attempt, symbol, interval)."""
+
+    jobs: Mapping[int, str]
+    records: Mapping[str, SymbolRecord]
+    bars: Sequence[tuple[str, str, str]]
+    end_ms: int
+
+
+NOTHING: Final = Commit({}, {}, (), 0)
+
+
+def feed_name(operation: str, job: int) -> str:
+    """The feed of one job of an addition."""
+    return f"add-{operation}-{job}"
+
+
+class Operations:
+    """Begins, changes and ends the addition of one session."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def begin(self, clock_ms: int, command: str, entry: str, operation: str, request: AdditionRequest) -> str:
+        """Places the hold and deactivates the session. Returns `ok`, `repeated`, `busy`, `clock` or `ended`."""
+        keys = self._store.keys
+        attempts = [f"{operation}-{job}-1" for job in range(len(request.jobs))]
+        reply = _BEGIN(
+            self._store.client,
+            [keys.state, keys.holds, keys.operation, keys.windows, keys.answered],
+            [
+                self._store.token,
+                clock_ms,
+                command,
+                entry,
+                operation,
+                request.encode(),
+                len(attempts),
+                *attempts,
+            ],
+        )
+        return self._outcome(reply[0])
+
+    def load(self) -> Operation | None:
+        """The addition in progress, if there is one."""
+        fields = self._store.client.hgetall(self._store.keys.operation)
+        if not fields:
+            return None
+        found = {text(name): text(value) for name, value in fields.items()}
+        request = AdditionRequest.decode(found["request"])
+        return Operation(
+            id=found["operation"],
+            command=found["command"],
+            entry=found["entry"],
+            clock_ms=int(found["clock_ms"]),
+            begun_ms=int(found["begun_ms"]),
+            request=request,
+            attempts={job: found[f"attempt:{job}"] for job in range(len(request.jobs))},
+        )
+
+    def attempt(self, operation: str, job: int, old: str, new: str) -> bool:
+        """Gives a job to a new attempt. False where the present attempt is not the old one."""
+        keys = self._store.keys
+        reply = _ATTEMPT(
+            self._store.client, [keys.state, keys.operation], [self._store.token, operation, job, old, new]
+        )
+        return self._outcome(reply) == "ok"
+
+    def manifest(self, attempt: str) -> Manifest | None:
+        """What an attempt has staged, `None` where it is not complete or has run out."""
+        complete = self._store.client.hget(self._store.keys.manifest(attempt), "complete")
+        return None if complete is None else Manifest.decode(complete)
+
+    def server_ms(self) -> int:
+        """The server's wall clock, by which an addition is timed whoever serves it."""
+        seconds, microseconds = self._store.client.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def end(self, operation: Operation, commit: Commit, reply: Reply, done: Mapping[str, str]) -> str:
+        """Commits what is staged, or calls the addition off with `NOTHING`. Returns `ok`, `gone`, `clock`, `attempt` or
+        `staged`; in all but `ok` nothing was changed."""
+        keys = self._store.keys
+        reply_items = flat(encode_reply(reply))
+        used = [keys.state, keys.holds, keys.operation, keys.symbols, keys.notifications]
+        used += [keys.replies, keys.answered, keys.journal, keys.reports(operation.id)]
+        args: list[Any] = [self._store.token, operation.id, commit.end_ms, ",".join(sorted(commit.records))]
+        args += [operation.command, operation.entry, len(commit.jobs), len(commit.bars), len(commit.records)]
+        args += [len(reply_items), 2 * len(done)]
+        for job, attempt in commit.jobs.items():
+            used += [
+                keys.manifest(attempt),
+                keys.staged_feed(attempt),
+                keys.feed(feed_name(operation.id, job)),
+            ]
+            args += [job, attempt]
+        for attempt, symbol, interval in commit.bars:
+            used += [keys.staged_bars(attempt, symbol, interval), keys.bars(symbol, interval)]
+        for symbol, record in commit.records.items():
+            args += [symbol, encode_record(record, event_to_come=True)]
+        args += reply_items + flat(done)
+        return self._outcome(_COMMIT(self._store.client, used, args))
+
+    def _outcome(self, reply: bytes) -> str:
+        outcome = reply.decode()
+        if outcome == "fenced":
+            raise Fenced(f"session {self._store.keys.session} has another coordinator now")
+        return outcome

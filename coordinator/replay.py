@@ -1,0 +1,242 @@
+"""One session while this process is its coordinator: reads what comes in, and moves the clock."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+import redis
+
+from coordinator.addition import Addition
+from coordinator.batch import runs_of_ticks
+from coordinator.clock import Clock
+from coordinator.commands import Commands, Incoming
+from coordinator.dispatch import Dispatcher
+from coordinator.merge import Merge
+from coordinator.opening import open_session
+from coordinator.operation import Operations
+from coordinator.retention import Retention
+from coordinator.roster import Released, Roster
+from coordinator.store import State, Store
+from playhead.errors import Malformed
+from playhead.intervals import interval_ms
+from playhead.symbols import MAIN_FEED
+from playhead.times import full_clock_text
+from shared.hours import Hours, open_ranges
+from shared.lease import Lease
+from shared.logs import SessionLog
+from shared.settings import Settings
+
+LOG: Final = logging.getLogger(__name__)
+READ_ENTRIES: Final = 64
+"""Entries of each stream that one read takes."""
+BUFFERED_TICKS: Final = 256
+"""Ticks of one feed that are kept here; more stay in Redis."""
+HELD_MS: Final = 50
+"""How long a wait lasts while there is a hold: one that is removed by hand is noticed after that."""
+IDLE_MS: Final = 100
+"""The longest wait for anything."""
+
+
+class Replay:
+    """Serves one session. All that must survive is in Redis; what is here is read from it, and read again when a
+    script says that it has changed."""
+
+    def __init__(self, client: redis.Redis, lease: Lease, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._store = Store(client, lease)
+        self._operations = Operations(self._store)
+        self._commands = Commands(self._store, self._operations)
+        self._dispatcher = Dispatcher(settings.queue_url, settings.operation_deadline_ms)
+        self._log = SessionLog(LOG, lease.keys.session)
+        self._merge = Merge()
+        self._retention = Retention(settings.retained_ticks, settings.retained_bytes)
+        self._retention.note(*self._store.kept())
+        self._incoming: deque[Incoming] = deque()
+        self._addition: Addition | None = None
+        self._load()
+        self._commands_read = self._state.commands_at
+
+    def step(self) -> None:
+        """Reads what has come, does the next thing, and waits a bounded time where there is none."""
+        self._read(block_ms=0)
+        wait_ms = self._act()
+        if wait_ms:
+            self._read(block_ms=wait_ms)
+
+    def close(self) -> None:
+        """Closes the connection to the queue."""
+        self._dispatcher.close()
+
+    def _act(self) -> int:
+        """Does the next thing. Returns how long to wait for something new, in ms; 0 for going on at once."""
+        if self._state.status == "created":
+            open_session(self._store, self._state)
+            self._load()
+            return 0
+        if self._addition is not None:
+            if not self._addition.check():
+                return HELD_MS
+            self._addition.end(self._state)
+            self._load()
+            return 0
+        if self._incoming:
+            self._commands.handle(self._state, self._incoming[0])
+            self._load()
+            return 0
+        if self._state.ended:
+            return IDLE_MS
+        return self._move()
+
+    def _load(self) -> None:
+        """Reads the state anew and sets everything by it."""
+        self._state: State = self._store.load()
+        state = self._state
+        while self._incoming and _at_or_before(self._incoming[0].entry, state.commands_at):
+            self._incoming.popleft()
+        self._roster = Roster(state.records)
+        carried = {record.feed for record in state.records.values() if record.through_ms > state.clock_ms}
+        self._merge.follow({MAIN_FEED, *carried}, state.clock_ms)
+        hours = {
+            record.calendar: Hours.of(record.calendar, state.config.date, state.config.end)
+            for record in state.records.values()
+        }
+        if hours:
+            self._clock = Clock(open_ranges(hours.values()), state.speed, state.clock_ms, time.monotonic())
+        self._held = self._store.held()
+        operation = self._operations.load() if state.operation else None
+        if operation is None:
+            self._addition = None
+        elif self._addition is None or self._addition.operation.id != operation.id:
+            self._addition = Addition(
+                operation, self._operations, self._dispatcher, self._settings, self._store.keys.session
+            )
+            self._addition.start()
+
+    def _read(self, block_ms: int) -> None:
+        """Takes what is new in the commands, the feeds and the reports of an addition."""
+        keys = self._store.keys
+        cursors: dict[Any, Any] = {keys.commands: self._commands_read}
+        feeds = {keys.feed(name).encode(): feed for name, feed in self._merge.feeds.items()}
+        for key, feed in feeds.items():
+            if len(feed.ticks) < BUFFERED_TICKS:
+                cursors[key.decode()] = feed.cursor
+        reports = ""
+        if self._addition is not None:
+            reports = keys.reports(self._addition.operation.id)
+            cursors[reports] = self._addition.reports_at
+        found: Any = self._client.xread(cursors, count=READ_ENTRIES, block=block_ms or None)
+        for stream, entries in (found or {}).items():
+            if stream in feeds:
+                for entry, fields in entries:
+                    try:
+                        feeds[stream].push(entry, fields)
+                    except Malformed as error:
+                        self._log.warning("an entry of feed %s is passed over: %s", stream.decode(), error)
+            elif stream == keys.commands.encode():
+                for entry, fields in entries:
+                    self._commands_read = entry.decode()
+                    self._incoming.append(Incoming(self._commands_read, fields))
+            elif self._addition is not None and stream == reports.encode():
+                self._addition.hear(entries)
+
+    def _move(self) -> int:
+        """Moves the clock as far as it may go now. Returns how long to wait, in ms."""
+        state = self._state
+        if self._held:
+            self._held = self._store.held()
+            if self._held:
+                return HELD_MS
+            self._clock.anchor(state.clock_ms, time.monotonic())
+        if not self._make_room():
+            return HELD_MS
+        now_s = time.monotonic()
+        target_ms = min(self._merge.frontier_ms(), state.end_ms, state.stop_ms or state.end_ms)
+        reading_ms = self._clock.reading(now_s)
+        if reading_ms is not None:
+            target_ms = min(target_ms, reading_ms)
+        most = 1 if reading_ms is not None else self._settings.batch_ticks
+        ticks = self._merge.peek(target_ms, min(most, state.stop_ticks or most))
+        clock_ms = ticks[-1].close_ms if ticks else self._empty_target(target_ms)
+        if clock_ms > state.clock_ms:
+            self._advance(clock_ms, [(tick.close_ms, self._roster.arrange(tick)) for tick in ticks])
+            return 0
+        if state.clock_ms >= state.end_ms:
+            self._finish()
+            return 0
+        return self._wait_ms(target_ms, now_s)
+
+    def _empty_target(self, target_ms: int) -> int:
+        """Where the clock goes without a bar: to a stop or the end, and at a pace along the grid of the interval."""
+        state = self._state
+        if target_ms in (state.stop_ms, state.end_ms) or self._clock.speed is None:
+            return target_ms if target_ms in (state.stop_ms, state.end_ms) else state.clock_ms
+        return target_ms - target_ms % interval_ms(state.config.interval)
+
+    def _wait_ms(self, target_ms: int, now_s: float) -> int:
+        state = self._state
+        next_ms = self._merge.next_ms()
+        if self._clock.speed is None or next_ms is None or self._merge.frontier_ms() <= state.clock_ms:
+            self._clock.hold_back(state.clock_ms, now_s)
+            return IDLE_MS
+        step_ms = interval_ms(state.config.interval)
+        due_ms = min(next_ms, state.clock_ms - state.clock_ms % step_ms + step_ms)
+        wait_s = self._clock.wait_s(due_ms, now_s)
+        return max(1, min(IDLE_MS, int(wait_s * 1000)))
+
+    def _advance(self, clock_ms: int, ticks: Sequence[tuple[int, Sequence[Released]]]) -> None:
+        state = self._state
+        released = [tick for tick in ticks if tick[1]]
+        left = None if state.stop_ticks is None else state.stop_ticks - len(released)
+        feeds = {name: self._has_ended(name, clock_ms) for name in self._merge.feeds}
+        runs = runs_of_ticks([groups for _, groups in released])
+        outcome = self._store.advance(state.clock_ms, clock_ms, released, runs, feeds, left)
+        if outcome == "held":
+            self._held = True
+            return
+        if outcome != "ok":
+            self._load()
+            return
+        if released:
+            size = sum(len(group.value) for _, groups in released for group in groups)
+            self._retention.note(f"{released[-1][0]}-0", len(released), size)
+        self._merge.release(clock_ms)
+        for name, ended in feeds.items():
+            if ended:
+                del self._merge.feeds[name]
+        stopped = clock_ms == state.stop_ms or left == 0
+        state.clock_ms, state.stop_ticks = clock_ms, left
+        if stopped:
+            self._held, state.stop_ms, state.stop_ticks = True, None, None
+            self._log.info("stopped at %s", full_clock_text(clock_ms, state.zone))
+
+    def _has_ended(self, feed: str, clock_ms: int) -> bool:
+        """Whether no symbol comes in this feed after the clock."""
+        through = [record.through_ms for record in self._state.records.values() if record.feed == feed]
+        return feed != MAIN_FEED and all(through_ms <= clock_ms for through_ms in through)
+
+    def _finish(self) -> None:
+        outcome = self._store.finish(self._state.end_ms, self._merge.feeds)
+        self._held = outcome == "held"
+        if outcome == "ok":
+            self._log.info("finished at %s", full_clock_text(self._state.end_ms, self._state.zone))
+        if outcome != "held":
+            self._load()
+
+    def _make_room(self) -> bool:
+        """Forgets notifications beyond what is kept. False while a living consumer still needs them."""
+        through = self._retention.excess()
+        if through is None:
+            return True
+        if self._store.trim(through):
+            return False
+        self._retention.forget(through)
+        return True
+
+
+def _at_or_before(entry: str, other: str) -> bool:
+    return tuple(map(int, entry.split("-"))) <= tuple(map(int, other.split("-")))

@@ -1,0 +1,1 @@
+"""Small analyses that follow a session: `python -m examples.vwap --session demo`."""

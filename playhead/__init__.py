@@ -1,0 +1,141 @@
+"""Playhead replays recorded market bars over Redis to any number of consumers, on one clock.
+
+    from playhead import Session
+
+    with Session("demo") as session, session.subscribe("my-analysis") as ticks:
+        for tick in ticks:
+            print(tick.clock_ms, len(session.bars("AAPL")))
+
+What stands here is the public interface. It is loaded when it is first used: a program that only gives
+commands does not wait for numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playhead.bars import Bar, Bars
+    from playhead.commands import Reply
+    from playhead.config import SessionConfig, SymbolConfig
+    from playhead.errors import (
+        CommandRejected,
+        CommandTimeout,
+        ConsumerFellBehind,
+        ConsumerNameTaken,
+        HistoryLost,
+        InvalidInput,
+        Malformed,
+        PlayheadError,
+        RedisUnavailable,
+        SessionExists,
+        SessionFailed,
+        SessionNotFound,
+        UnknownSymbol,
+    )
+    from playhead.info import IntervalInfo, SessionInfo, SymbolInfo
+    from playhead.messages import (
+        ConsumerDropped,
+        Event,
+        Group,
+        SessionFailure,
+        SessionFinished,
+        SessionStopped,
+        SymbolAdded,
+        Tick,
+    )
+    from playhead.session import Session
+    from playhead.subscription import Subscription
+    from playhead.symbols import SymbolRecord
+
+    __version__: str
+
+_MODULES = {
+    "bars": ("Bar", "Bars"),
+    "commands": ("Reply",),
+    "config": ("SessionConfig", "SymbolConfig"),
+    "errors": (
+        "CommandRejected",
+        "CommandTimeout",
+        "ConsumerFellBehind",
+        "ConsumerNameTaken",
+        "HistoryLost",
+        "InvalidInput",
+        "Malformed",
+        "PlayheadError",
+        "RedisUnavailable",
+        "SessionExists",
+        "SessionFailed",
+        "SessionNotFound",
+        "UnknownSymbol",
+    ),
+    "info": ("IntervalInfo", "SessionInfo", "SymbolInfo"),
+    "messages": (
+        "ConsumerDropped",
+        "Event",
+        "Group",
+        "SessionFailure",
+        "SessionFinished",
+        "SessionStopped",
+        "SymbolAdded",
+        "Tick",
+    ),
+    "session": ("Session",),
+    "subscription": ("Subscription",),
+    "symbols": ("SymbolRecord",),
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "Bar",
+    "Bars",
+    "CommandRejected",
+    "CommandTimeout",
+    "ConsumerDropped",
+    "ConsumerFellBehind",
+    "ConsumerNameTaken",
+    "Event",
+    "Group",
+    "HistoryLost",
+    "IntervalInfo",
+    "InvalidInput",
+    "Malformed",
+    "PlayheadError",
+    "RedisUnavailable",
+    "Reply",
+    "Session",
+    "SessionConfig",
+    "SessionExists",
+    "SessionFailed",
+    "SessionFailure",
+    "SessionFinished",
+    "SessionInfo",
+    "SessionNotFound",
+    "SessionStopped",
+    "Subscription",
+    "SymbolAdded",
+    "SymbolConfig",
+    "SymbolInfo",
+    "SymbolRecord",
+    "Tick",
+    "UnknownSymbol",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("playhead")
+    elif name in _PLACES:
+        value = getattr(import_module(f"playhead.{_PLACES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'playhead' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,64 @@
+"""The command line `playhead`. One module a noun; what a command needs beyond Typer is imported inside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from playhead.cli import data, services, session, up, watch
+from playhead.cli.output import print_error
+from playhead.errors import PlayheadError
+
+__all__ = ["app", "main"]
+
+BROKEN_PIPE_CODE = 1
+_ORDER = ("up", "session", "data", "watch", "producer", "coordinator", "worker")
+
+
+class _Commands(TyperGroup):
+    """The errors of this package end here: one line on stderr, exit code 1."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(self.commands, key=_ORDER.index)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PlayheadError as error:
+            print_error(str(error))
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Replays recorded market bars over Redis on one clock, and adds symbols in mid-session.",
+    epilog="Example: playhead up --id demo --symbols RIVN --date 2025-07-02 --speed 60",
+)
+app.add_typer(session.app, name="session")
+app.add_typer(data.app, name="data")
+watch.register(app)
+up.register(app)
+services.register(app)
+
+
+def main() -> None:
+    """The entry point. Ends with 0 only if all that was asked was done, else with 1 for an error, 2 for wrong
+    usage, 130 for Ctrl-C.
+    """
+    try:
+        try:
+            app(prog_name="playhead")
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has seen enough; what is left to flush goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE_CODE)
+    except KeyboardInterrupt:
+        sys.exit(130)

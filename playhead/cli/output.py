@@ -1,0 +1,60 @@
+"""What commands print: JSON for scripts, lines and tables for people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+
+
+def print_json(value: Any) -> None:
+    """One value on one line, floats in full precision, flushed."""
+    _print(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+
+
+def print_line(text: str = "") -> None:
+    """One line, flushed: who follows through a pipe sees it at once."""
+    _print(text)
+
+
+def print_error(text: str) -> None:
+    """`error: …` on stderr."""
+    typer.echo(f"error: {printable(text)}", err=True)
+
+
+def print_note(text: str) -> None:
+    """A remark on stderr, so that what is piped on stays clean."""
+    typer.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which may come from a file or from another machine."""
+    return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
+    """A table as wide as it must be; the first `left` columns are aligned left, the others right.
+
+    Not Rich's: that one cuts cells at the width of the terminal, and a pipe must get all of them.
+    """
+    lines = [tuple(head), *(tuple(printable(cell) for cell in row) for row in rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
+    for line in lines:
+        cells = (
+            cell.ljust(width) if at < left else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        _print("  ".join(cells).rstrip())
+
+
+def bounded(text: str) -> str:
+    """The text cut at the width of the terminal (80 where there is none), with a mark where it was cut."""
+    width = shutil.get_terminal_size().columns
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - this is where the command line prints

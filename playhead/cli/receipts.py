@@ -1,0 +1,50 @@
+"""The answer to `data add-symbol`, symbol by symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from playhead.cli.output import print_error, print_line, print_table
+from playhead.cli.summary import moment_text
+from playhead.commands import Reply
+
+ADDED = "added"
+_HEAD = ("SYMBOL", "LOADED", "WRITTEN", "QUEUED", "DROPPED", "MISSING", "HELD")
+_OF_MARKET = "-market"
+
+
+def results_of(reply: Reply, symbols: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """What became of each symbol. A command refused as a whole refuses each of them."""
+    refused = {"status": "rejected", "error": reply.error or "the command was rejected"}
+    return {symbol: reply.result.get(symbol, refused) for symbol in symbols}
+
+
+def all_added(results: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether all that was asked was done."""
+    return all(outcome.get("status") == ADDED for outcome in results.values())
+
+
+def print_receipts(results: Mapping[str, Mapping[str, Any]], session: str, zone: str) -> None:
+    """A table of what was added, an error for each symbol that was not."""
+    added = {symbol: of for symbol, of in sorted(results.items()) if of.get("status") == ADDED}
+    if added:
+        clock = moment_text(next(iter(added.values())).get("clock_ms"), zone)
+        print_line(f"session {session}: {', '.join(added)} added at {clock}")
+        print_table(_HEAD, [_row(symbol, receipt) for symbol, receipt in added.items()])
+    for symbol, of in sorted(results.items()):
+        if symbol not in added:
+            reason = str(of.get("error"))
+            print_error(reason if symbol in reason.split() else f"{symbol}: {reason}")
+
+
+def _row(symbol: str, receipt: Mapping[str, Any]) -> tuple[str, ...]:
+    counts = (str(receipt.get(name, "?")) for name in ("loaded", "written", "queued"))
+    dropped = [
+        f"{count} {reason.removesuffix(_OF_MARKET)}"
+        for reason, count in (receipt.get("dropped") or {}).items()
+        if count
+    ]
+    held = receipt.get("held_ms")
+    held_text = "?" if held is None else f"{held:.0f} ms"
+    return (symbol, *counts, " + ".join(dropped) or "0", str(receipt.get("missing", "?")), held_text)

@@ -1,0 +1,146 @@
+"""What `playhead up` runs: Redis, the services and one session, from start to Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import shared
+from playhead.cli.options import URL_VARIABLE, info_of
+from playhead.cli.output import print_line, print_note
+from playhead.cli.stopping import Stopped, StopSignals
+from playhead.cli.summary import clock_of
+from playhead.config import SessionConfig
+from playhead.connection import shown_url
+from playhead.errors import InvalidInput, RedisUnavailable, SessionExists, SessionNotFound
+from playhead.names import check_session
+from playhead.session import Session
+from shared.free_port import is_taken
+from shared.processes import Processes
+from shared.redis_server import LOOPBACK, PortTaken, RedisServer
+
+if TYPE_CHECKING:
+    from playhead.info import SessionInfo
+
+SERVICES: Final = {"producer": "producer", "coordinator": "coordinator", "worker": "workers"}
+USUAL_PORT: Final = 6379
+START_TIMEOUT_S: Final = 30.0
+CHECK_S: Final = 0.2
+_ENDED = ("finished", "stopped", "failed")
+
+
+class Running:
+    """One session with all that it needs."""
+
+    def __init__(
+        self, name: str, given: SessionConfig, url: str | None, port: int | None, data_dir: Path | None
+    ) -> None:
+        """Starts nothing. Without `url` it runs a Redis of its own, on `port`, its data in `data_dir`."""
+        self._name = check_session(name)
+        self._given = given
+        self._url = url
+        self._port = port
+        self._data_dir = data_dir
+        self._shown: tuple[str, str] = ("", "")
+        self._dynamic: set[str] = set()
+        self._gone = ""
+
+    def run(self) -> int:
+        """Runs until a signal asks for the end. Returns the exit code: 1 if the session failed."""
+        with StopSignals() as signals, ExitStack() as stack:
+            try:
+                session, processes = self._start(stack)
+                while not signals.asked:
+                    for note in processes.check():
+                        print_note(note)
+                    self._report(session)
+                    time.sleep(CHECK_S)
+            except Stopped:
+                pass
+            finally:
+                signals.ignore()
+                if signals.asked:
+                    print_line("stopping")
+                stack.close()
+        return 1 if self._shown[0] == "failed" else 0
+
+    def _start(self, stack: ExitStack) -> tuple[Session, Processes]:
+        if self._url is None:
+            server = stack.enter_context(self._redis())
+            self._url = server.url
+        print_line(f"redis: {shown_url(self._url)}")
+        print_line(f"in another terminal: export {URL_VARIABLE}={shown_url(self._url)}")
+        processes = stack.enter_context(Processes(self._environment(self._url)))
+        for name, module in SERVICES.items():
+            # -P: a folder or file of this name where the user happens to be is not the service.
+            processes.start(name, [sys.executable, "-P", "-m", module])
+        session = stack.enter_context(self._session(self._url))
+        return session, processes
+
+    def _redis(self) -> RedisServer:
+        if self._port is not None:
+            return RedisServer.start(port=self._port, directory=self._data_dir)
+        if not is_taken(USUAL_PORT, LOOPBACK):
+            try:
+                return RedisServer.start(port=USUAL_PORT, directory=self._data_dir)
+            except PortTaken:
+                pass  # by somebody who was faster
+        print_line(f"port {USUAL_PORT} is taken by another process; taking a free one")
+        return RedisServer.start(directory=self._data_dir)
+
+    def _environment(self, url: str) -> dict[str, str]:
+        # The services are found where `shared` was, whether this checkout is installed or not.
+        checkout = str(Path(shared.__file__ or "").resolve().parent.parent)
+        before = os.environ.get("PYTHONPATH")
+        return {URL_VARIABLE: url, "PYTHONPATH": f"{checkout}{os.pathsep}{before}" if before else checkout}
+
+    def _session(self, url: str) -> Session:
+        try:
+            return Session.start(self._name, self._given, url=url, wait_s=START_TIMEOUT_S)
+        except SessionExists:
+            session = Session(self._name, url=url)
+            if session.config == self._given:
+                print_line(f"session {self._name} is there already, started with the same; going on with it")
+                return session
+            raise InvalidInput(
+                f"a session {self._name} is there already and was started with something else; "
+                "give another --id, or another --data-dir"
+            ) from None
+
+    def _report(self, session: Session) -> None:
+        """A line for each change that a person who looks at this terminal would want to know."""
+        try:
+            info = info_of(session)
+        except (RedisUnavailable, SessionNotFound) as error:
+            if not self._gone:
+                print_note(str(error))
+            self._gone = str(error)
+            return
+        self._gone = ""
+        if not info.active:
+            return
+        for symbol in sorted(symbol for symbol, of in info.symbols.items() if of.record.dynamic):
+            if symbol not in self._dynamic:
+                self._dynamic.add(symbol)
+                print_line(f"{clock_of(info)} symbol-added {symbol}")
+        shown = (info.status, ", ".join(info.holds))
+        if shown != self._shown:
+            self._shown = shown
+            print_line(_state_line(info))
+
+
+def _state_line(info: SessionInfo) -> str:
+    clock = clock_of(info) or "--:--"
+    if info.status not in _ENDED:
+        holds = f" (holds: {', '.join(info.holds)})" if info.holds else ""
+        return f"{clock} session {info.name} {info.status}{holds}"
+    counted = sum(bars.bars for of in info.symbols.values() for bars in of.intervals.values())
+    reason = f": {info.error}" if info.error else ""
+    return (
+        f"{clock} session {info.name} {info.status}{reason}: {len(info.symbols)} symbols, {counted} bars; "
+        "readable until Ctrl-C"
+    )

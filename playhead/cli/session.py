@@ -1,0 +1,191 @@
+"""`playhead session …`: start, look at and control sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from playhead.cli import config
+from playhead.cli.options import AsJson, SessionName, Url, info_of, open_session
+from playhead.cli.output import print_json, print_line, print_note, print_table
+from playhead.cli.summary import clock_of, head_json, moment_text, show_json, show_lines
+from playhead.commands import MAX_STEPS, Reply, parse_speed
+from playhead.errors import InvalidInput, Malformed, SessionNotFound
+from playhead.names import check_session
+
+if TYPE_CHECKING:
+    from playhead.info import SessionInfo
+    from playhead.session import Session
+
+app = typer.Typer(no_args_is_help=True, help="Start, look at and control sessions.")
+
+READY_TIMEOUT_S = 15.0
+
+
+@app.command(
+    epilog="Example: playhead session start --id demo --symbols RIVN --date 2025-07-02 --source sample: "
+    "--speed 60 --run-until 12:06"
+)
+def start(
+    date: config.Date,
+    symbols: config.Symbols = None,
+    symbols_file: config.SymbolsFile = None,
+    name: config.Id = config.DEFAULT_NAME,
+    end: config.End = None,
+    source: config.Source = None,
+    calendar: config.Calendar = None,
+    interval: config.Interval = "1m",
+    speed: config.Speed = "max",
+    run_until: config.RunUntil = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a coordinator runs it.")] = True,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a session. The services replay it as soon as they see it."""
+    given = config.session_config(
+        symbols or (), symbols_file, date, end, source or (), calendar or (), interval, speed, run_until
+    )
+    from playhead.session import Session
+
+    with Session.start(name, given, url=url, wait_s=READY_TIMEOUT_S if wait else 0) as session:
+        info = info_of(session)
+        if as_json:
+            print_json(head_json(info))
+        else:
+            print_line(f"session {session.name} {'started' if wait else 'created'}: {_state(info)}")
+
+
+@app.command("list", epilog="Example: playhead session list")
+def list_(url: Url = None, as_json: AsJson = False) -> None:
+    """List the sessions of the server."""
+    from playhead.sessions import sessions
+
+    infos = []
+    for name in sessions(url):
+        try:
+            with open_session(name, url) as session:
+                infos.append(info_of(session))
+        except SessionNotFound:
+            continue  # deleted since it was listed
+        except (InvalidInput, Malformed) as error:
+            print_note(f"session {name} cannot be read: {error}")
+    if as_json:
+        print_json([head_json(info) for info in infos])
+    elif not infos:
+        print_line("no sessions")
+    else:
+        rows = [
+            (info.name, info.status, str(info.date), clock_of(info) or "-", ", ".join(info.holds) or "-")
+            for info in infos
+        ]
+        print_table(("SESSION", "STATUS", "DATE", "CLOCK", "HOLDS"), rows, left=5)
+
+
+@app.command(epilog="Example: playhead session show --session demo --json")
+def show(session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Show status, clock, holds, speed and symbols of a session."""
+    with open_session(session, url) as opened:
+        info = info_of(opened)
+        if as_json:
+            print_json(show_json(info))
+        else:
+            for line in show_lines(info):
+                print_line(line)
+
+
+@app.command(epilog="Example: playhead session pause")
+def pause(session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Pause the clock (places the hold 'user')."""
+    _give(session, url, as_json, lambda opened: opened.pause())
+
+
+@app.command(epilog="Example: playhead session resume")
+def resume(session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Let the clock go on (removes the hold 'user' and no other)."""
+    _give(session, url, as_json, lambda opened: opened.resume())
+
+
+@app.command(epilog="Example: playhead session step 5")
+def step(
+    ticks: Annotated[int, typer.Argument(min=1, max=MAX_STEPS, help="How many ticks.")] = 1,
+    session: SessionName = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Release the next ticks, then pause."""
+    _give(session, url, as_json, lambda opened: opened.step(ticks))
+
+
+@app.command(epilog="Example: playhead session speed 60 (an hour a minute); playhead session speed max")
+def speed(
+    speed: Annotated[str, typer.Argument(metavar="SPEED", help="Market seconds a wall second, or max.")],
+    session: SessionName = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the speed of a running session."""
+    factor = parse_speed(speed)
+    _give(session, url, as_json, lambda opened: opened.set_speed("max" if factor is None else factor))
+
+
+@app.command("run-until", epilog="Example: playhead session run-until 12:06")
+def run_until(
+    time: Annotated[str, typer.Argument(metavar="TIME", help="12:06 in the session's zone, or ISO with offset.")],
+    session: SessionName = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run until the clock reads a time, then pause."""
+    _give(session, url, as_json, lambda opened: opened.run_until(time))
+
+
+@app.command(epilog="Example: playhead session stop --session demo")
+def stop(session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
+    """End a session where it is. Its data stays readable until it is deleted."""
+    _give(session, url, as_json, lambda opened: opened.stop())
+
+
+@app.command("delete", epilog="Example: playhead session delete demo")
+def delete_(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The session; else --session.")] = None,
+    session: SessionName = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a session and everything of it. Asks nothing."""
+    from playhead.connection import connect
+    from playhead.sessions import delete, existing
+
+    with connect(url) as client:
+        # Not through `Session`: one that cannot be read must be deletable too.
+        chosen = name if name is not None else session
+        if chosen is None or check_session(chosen) not in existing(client):
+            with open_session(chosen, url) as opened:
+                chosen = opened.name
+        delete(client, chosen)
+    if as_json:
+        print_json({"session": chosen, "deleted": True})
+    else:
+        print_line(f"session {chosen} deleted")
+
+
+def _give(name: str | None, url: str | None, as_json: bool, command: Callable[[Session], Reply]) -> None:
+    """Gives one command and prints what holds after it."""
+    with open_session(name, url) as opened:
+        reply = command(opened)
+        zone = info_of(opened).zone
+        if as_json:
+            print_json({"session": opened.name, "command": reply.id, **reply.result})
+            return
+        clock = moment_text(reply.result.get("clock_ms"), zone) or "not begun"
+        holds = ", ".join(reply.result.get("holds", ())) or "none"
+        print_line(f"session {opened.name} · {reply.result.get('status', '?')} · {clock} · holds: {holds}")
+
+
+def _state(info: SessionInfo) -> str:
+    symbols = ", ".join(sorted(info.symbols))
+    shown = symbols if len(info.symbols) <= 10 else f"{len(info.symbols)} symbols"
+    clock = clock_of(info) or "not begun"
+    return f"{shown or 'symbols to come'} on {info.date}, {info.status}, clock {clock}"

@@ -1,0 +1,59 @@
+"""`playhead up`: everything for one session in this terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from playhead.cli import config
+from playhead.cli.options import URL_VARIABLE, Url, need
+from playhead.errors import InvalidInput
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the application."""
+    app.command(
+        epilog="Example: playhead up --id demo --symbols RIVN --date 2025-07-02 --source sample: "
+        "--speed 60 --run-until 12:06"
+    )(up)
+
+
+def up(
+    date: config.Date,
+    symbols: config.Symbols = None,
+    symbols_file: config.SymbolsFile = None,
+    name: config.Id = config.DEFAULT_NAME,
+    end: config.End = None,
+    source: config.Source = None,
+    calendar: config.Calendar = None,
+    interval: config.Interval = "1m",
+    speed: config.Speed = "max",
+    run_until: config.RunUntil = None,
+    redis_port: Annotated[
+        int | None,
+        typer.Option("--redis-port", min=1, max=65_535, help="Port of the embedded Redis, else 6379 or a free one."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", file_okay=False, help="Where the embedded Redis keeps its data, else nowhere."),
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Run everything for one session in this terminal, until Ctrl-C.
+
+    Redis too, unless --url or PLAYHEAD_REDIS_URL names one. A finished session stays readable until the end.
+    """
+    given = config.session_config(
+        symbols or (), symbols_file, date, end, source or (), calendar or (), interval, speed, run_until
+    )
+    if url and (redis_port is not None or data_dir is not None):
+        raise InvalidInput(
+            "--redis-port and --data-dir are for the embedded Redis, and a URL was given; "
+            f"leave out --url and unset {URL_VARIABLE}, or leave them out"
+        )
+    need("shared", "producer", "coordinator", "workers")
+    from playhead.cli.running import Running
+
+    raise typer.Exit(Running(name, given, url, redis_port, data_dir).run())

@@ -1,0 +1,152 @@
+"""The bytes of bars on the wire. Nothing else in Playhead knows how a bar is packed.
+
+A bar is a msgpack array of five float64: open, high, low, close, volume. Every number is written as a float64, so a
+bar is always 46 bytes and numpy can pack and cut whole columns without touching a bar. Any msgpack reader can read it.
+
+    95  cb <8 bytes>  cb <8 bytes>  cb <8 bytes>  cb <8 bytes>  cb <8 bytes>
+
+A *run* is bars that follow each other at their interval, packed one after the other; its first start stands beside it.
+A *group* is the bars of one tick that share interval and start: the field name is `<interval>@<start_ms>`, the value is
+the sorted symbols joined by commas, a line feed, and one bar a symbol in that order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.bars import Bars
+from playhead.errors import InvalidInput, Malformed
+from playhead.intervals import interval_ms
+
+BAR_BYTES = 46
+MAX_TIME_MS = 253_402_300_800_000  # the end of the year 9999: later times in an entry are a mistake
+_ARRAY_OF_5, _FLOAT64 = 0x95, 0xCB
+_MARKS = [0, 1, 10, 19, 28, 37]
+_MARK_BYTES = np.array([_ARRAY_OF_5] + [_FLOAT64] * 5, np.uint8)
+_LAYOUT = np.dtype(
+    {
+        "names": ["open", "high", "low", "close", "volume"],
+        "formats": [">f8"] * 5,
+        "offsets": [2, 11, 20, 29, 38],
+        "itemsize": BAR_BYTES,
+    }
+)
+_GROUP_FIELD = re.compile(rb"([1-9][0-9]{0,4}[smh])@([0-9]{1,15})")
+_END_OF_NAMES = b"\n"
+
+Frame = NDArray[np.uint8]
+"""Packed bars as an array of shape (n, 46)."""
+
+
+def pack(values: NDArray[np.float64]) -> Frame:
+    """Bars of shape (n, 5) as packed bars of shape (n, 46)."""
+    frame = np.empty((len(values), BAR_BYTES), np.uint8)
+    frame[:, _MARKS] = _MARK_BYTES
+    big_endian = np.ascontiguousarray(values, dtype=">f8").view(np.uint8).reshape(len(values), 5, 8)
+    for column in range(5):
+        frame[:, 2 + 9 * column : 10 + 9 * column] = big_endian[:, column]
+    return frame
+
+
+def frame_of(packed: bytes | memoryview) -> Frame:
+    """Packed bars as an array of shape (n, 46), without a copy. Raises `Malformed`."""
+    if len(packed) % BAR_BYTES:
+        raise Malformed(f"{len(packed)} bytes of bars are not a multiple of {BAR_BYTES}")
+    frame = np.frombuffer(packed, np.uint8).reshape(-1, BAR_BYTES)
+    if not (frame[:, _MARKS] == _MARK_BYTES).all():
+        raise Malformed("bars are not msgpack arrays of five float64")
+    return frame
+
+
+def unpack(packed: bytes | memoryview) -> NDArray[np.float64]:
+    """The values of packed bars, shape (n, 5). Raises `Malformed`."""
+    return values_of(frame_of(packed))
+
+
+def values_of(frame: Frame) -> NDArray[np.float64]:
+    """The values of a frame that is known to be well formed, shape (n, 5)."""
+    columns = np.ascontiguousarray(frame).view(_LAYOUT).reshape(len(frame))
+    return np.stack([columns[name] for name in _LAYOUT.names or ()], axis=1).astype(np.float64)
+
+
+def runs_of(start_ms: NDArray[np.int64], frame: Frame, step_ms: int) -> Iterator[tuple[int, bytes]]:
+    """Cuts bars in time order into runs: pairs of the first start and the packed bars."""
+    if not len(start_ms):
+        return
+    breaks = np.flatnonzero(np.diff(start_ms) != step_ms) + 1
+    first = 0
+    for last in (*breaks.tolist(), len(start_ms)):
+        yield int(start_ms[first]), frame[first:last].tobytes()
+        first = last
+
+
+def bars_of(symbol: str, interval: str, runs: Mapping[bytes, bytes], through_ms: int | None = None) -> Bars:
+    """Session data of one symbol and interval, put in order; only bars closed by `through_ms` where that is given.
+
+    Raises `Malformed` for a field that is not a run, or runs that overlap.
+    """
+    step_ms = interval_ms(interval)
+    try:
+        ordered = sorted((int(start), packed) for start, packed in runs.items())
+    except ValueError as error:
+        raise Malformed(f"a run of {symbol} {interval} is not named by a start in milliseconds") from error
+    if not ordered:
+        return Bars.empty(symbol, interval)
+    starts = np.concatenate(
+        [start + step_ms * np.arange(len(packed) // BAR_BYTES) for start, packed in ordered]
+    )
+    values = unpack(b"".join(packed for _, packed in ordered))
+    if (np.diff(starts) <= 0).any():
+        raise Malformed(f"runs of {symbol} {interval} overlap")
+    bars = Bars(symbol, interval, starts.astype(np.int64), values)
+    if through_ms is None or starts[-1] + step_ms <= through_ms:
+        return bars
+    return bars.where(starts + step_ms <= through_ms)
+
+
+def group_field(interval: str, start_ms: int) -> str:
+    """The field name of a group."""
+    return f"{interval}@{start_ms}"
+
+
+def parse_group_field(field: bytes) -> tuple[str, int]:
+    """Interval and start of a group's field name. Raises `Malformed`."""
+    match = _GROUP_FIELD.fullmatch(field)
+    if match is None:
+        raise Malformed(f"field {field[:40]!r} is not <interval>@<start_ms>")
+    interval, start_ms = match[1].decode(), int(match[2])
+    try:
+        interval_ms(interval)
+    except InvalidInput as error:
+        raise Malformed(str(error)) from error
+    if start_ms > MAX_TIME_MS:
+        raise Malformed(f"start {start_ms} is beyond the year 9999")
+    return interval, start_ms
+
+
+def pack_names(symbols: Sequence[str]) -> bytes:
+    """The head of a group: what stands before its bars."""
+    return ",".join(symbols).encode() + _END_OF_NAMES
+
+
+def split_group(value: bytes) -> tuple[bytes, memoryview]:
+    """The head of a group (as `pack_names` makes it) and its packed bars. Raises `Malformed`."""
+    end = value.find(_END_OF_NAMES) + 1
+    if not end:
+        raise Malformed("a group of bars has no line of symbols")
+    head, packed = value[:end], memoryview(value)[end:]
+    if len(packed) != BAR_BYTES * (head.count(b",") + 1):
+        raise Malformed(f"{len(packed)} bytes of bars do not fit {head.count(b',') + 1} symbols")
+    return head, packed
+
+
+def names_of(head: bytes) -> tuple[str, ...]:
+    """The symbols of a group's head."""
+    try:
+        return tuple(head[:-1].decode("ascii").split(","))
+    except UnicodeDecodeError as error:
+        raise Malformed("the symbols of a group are not plain ASCII") from error

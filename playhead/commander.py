@@ -1,0 +1,104 @@
+"""Giving the coordinator commands, and waiting for what it replies."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+import redis
+
+from playhead.commands import Command, Reply, decode, decode_reply, encode
+from playhead.errors import CommandRejected, CommandTimeout, RedisUnavailable, SessionNotFound
+from playhead.keys import Keys
+from playhead.scripts import Script
+
+REPLY_TIMEOUT_S: Final = 10.0
+ADD_TIMEOUT_S: Final = 90.0
+"""An addition ends by its own deadline of 60 s, and answers then."""
+BLOCK_MS: Final = 1_000
+_REPLIES: Final = 100
+_PAUSE_S: Final = 0.1
+COORDINATOR: Final = "coordinator"
+REJECTED: Final = "rejected"
+SENT: Final = "sent"
+"""Status of a `Reply` that was not waited for."""
+
+_send = Script("playhead", "send")
+
+
+class Commander:
+    """Sends commands to the coordinator of one session."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def send(self, command: Command, id: str | None = None, timeout_s: float = REPLY_TIMEOUT_S) -> Reply:
+        """The reply to a command. The same `id` is never carried out twice, and answered each time.
+
+        Raises `InvalidInput` for what no coordinator would take, `CommandRejected` with the reply,
+        `CommandTimeout` if there is none in time, `SessionNotFound`, `RedisUnavailable`.
+        """
+        id = id or uuid.uuid4().hex
+        _, seen = self._write(command, id)
+        deadline = time.monotonic() + timeout_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            try:
+                entries = self._replies_after(seen, left_s)
+            except RedisUnavailable:
+                time.sleep(min(_PAUSE_S, left_s))  # the command is in; the reply stays where it is
+                continue
+            for entry, fields in entries:
+                seen = entry.decode()
+                if fields.get(b"id") == id.encode():
+                    return _accepted(command, decode_reply(fields))
+        raise CommandTimeout(self._silence(command, id, timeout_s))
+
+    def post(self, command: Command, id: str | None = None) -> Reply:
+        """Sends a command and does not wait: the reply has the status `sent`. Raises as `send` does."""
+        id = id or uuid.uuid4().hex
+        entry, _ = self._write(command, id)
+        return Reply(id, entry, SENT)
+
+    def _write(self, command: Command, id: str) -> tuple[str, str]:
+        """The entry of the command, and the id of the last reply before it."""
+        fields = encode(command)
+        decode({name.encode(): text.encode() for name, text in fields.items()})
+        args = [part for pair in {"id": id, **fields}.items() for part in pair]
+        keys = [self._keys.state, self._keys.commands, self._keys.replies]
+        try:
+            answer = _send(self._client, keys, args)
+        except RedisUnavailable:
+            # Perhaps only the reply was lost. Under the same id the command runs once.
+            answer = _send(self._client, keys, args)
+        if answer is None:
+            raise SessionNotFound(f"there is no session {self._keys.session} any more; nothing was sent")
+        entry, last = answer
+        return entry.decode(), last.decode()
+
+    def _replies_after(self, seen: str, left_s: float) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
+        block_ms = max(1, min(BLOCK_MS, int(left_s * 1000)))
+        found: Any = self._client.xread({self._keys.replies: seen}, count=_REPLIES, block=block_ms)
+        return next(iter(found.values()), []) if found else []
+
+    def _silence(self, command: Command, id: str, timeout_s: float) -> str:
+        session = self._keys.session
+        if not self._client.exists(self._keys.state):
+            return f"session {session} was deleted before it answered {command.op}"
+        if self._client.exists(self._keys.lease(COORDINATOR)):
+            return (
+                f"the coordinator of {session} did not answer {command.op} within {timeout_s:g} s; "
+                f"it may still carry it out: ask again under the id {id}"
+            )
+        return (
+            f"no coordinator serves session {session}; nobody answered {command.op} within {timeout_s:g} s; "
+            f"start one with `playhead coordinator`: it will carry the command out (id {id})"
+        )
+
+
+def _accepted(command: Command, reply: Reply) -> Reply:
+    if reply.status == REJECTED:
+        raise CommandRejected(reply.error or f"{command.op} was rejected without a reason", reply)
+    return reply

@@ -1,0 +1,164 @@
+"""A registered consumer: a name that one living process holds, with a cursor in Redis."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any, Final
+
+import redis
+from redis.client import Pipeline
+from redis.exceptions import WatchError
+
+from playhead.entries import order
+from playhead.errors import ConsumerNameTaken, HistoryLost, InvalidInput, SessionNotFound
+from playhead.heartbeat import Heartbeat, beat
+from playhead.keys import Keys
+from playhead.names import check_consumer
+from playhead.patience import Patience
+from playhead.scripts import Script
+
+CONSUMER_DEAD_MS: Final = 3_000
+"""Without a heartbeat for so long a consumer is dead, and another process may take its name."""
+_LOOK_S: Final = 0.05
+
+_register = Script("playhead", "register")
+_save = Script("playhead", "save")
+_settle = Script("playhead", "settle")
+
+
+class Consumer:
+    """The holder of a consumer's name. `cursor` is the last entry that is known to be saved as done."""
+
+    def __init__(self, client: redis.Redis, url: str, keys: Keys, name: str, patience: Patience) -> None:
+        """Takes the name. If it is held, waits until its holder is seen alive or known dead.
+
+        Raises `ConsumerNameTaken`, `HistoryLost` and `SessionNotFound`.
+        """
+        self.name = check_consumer(name)
+        self.holder = uuid.uuid4().hex
+        self._client = client
+        self._keys = keys
+        self._key = keys.consumer(name)
+        self._patience = patience
+        self.cursor = self._take_name()
+        self._heartbeat = Heartbeat(url, keys, name, self.holder)
+
+    def check(self) -> None:
+        """Raises `ConsumerNameTaken` or `SessionNotFound` once the heartbeat was refused."""
+        if self._heartbeat.refused:
+            if not self._patience.get(lambda: self._client.exists(self._keys.state)):
+                raise SessionNotFound(f"session {self._keys.session} was deleted while it was followed")
+            raise self.taken()
+
+    def taken(self) -> ConsumerNameTaken:
+        """The error for a name that has gone to another process."""
+        return ConsumerNameTaken(
+            f"consumer {self.name} of session {self._keys.session} was taken from this process: it showed "
+            f"no life for {CONSUMER_DEAD_MS / 1000:g} s, and another one goes on from the saved position"
+        )
+
+    def queue_save(self, pipe: Pipeline, cursor: str) -> None:
+        """Puts into a MULTI that all up to `cursor` is done. It answers 0 if the name is no longer ours."""
+        _save.queue(pipe, [self._keys.state, self._key], [self.holder, cursor])
+
+    def save(self, cursor: str) -> None:
+        """Saves that everything up to `cursor` is done. Raises `ConsumerNameTaken`."""
+        keys = [self._keys.state, self._key]
+        if not self._patience.get(lambda: _save(self._client, keys, [self.holder, cursor])):
+            raise self.taken()
+        self.cursor = cursor
+
+    def commit(self, output: Pipeline, cursor: str) -> None:
+        """Applies the commands of a pipeline and saves the cursor, all in one MULTI, exactly once.
+
+        Raises `ConsumerNameTaken` and `SessionNotFound`, `InvalidInput` where the cursor has been saved
+        before; nothing is written then. If the reply is lost, the cursor tells whether the MULTI was applied;
+        if not, it is sent again.
+        """
+        sent = False
+
+        def attempt() -> bool:
+            nonlocal sent
+            if sent and self._was_applied(cursor):
+                return True
+            with self._client.pipeline() as pipe:
+                self._watch(pipe, cursor)
+                pipe.multi()
+                pipe.command_stack.extend(output.command_stack)
+                pipe.scripts |= output.scripts
+                pipe.hset(self._key, "cursor", cursor)
+                sent = True
+                try:
+                    pipe.execute()
+                except WatchError:  # the record was changed, or the connection broke: redis-py says the same
+                    return False
+            return True
+
+        while not self._patience.get(attempt):
+            pass
+        self.cursor = cursor
+
+    def leave(self, cursor: str) -> None:
+        """Ends the heartbeat, saves the cursor and frees the name, if it is still ours.
+
+        Raises `RedisUnavailable`; the name is then free a little later, as that of a dead process.
+        """
+        self._heartbeat.stop()
+        pipe = self._client.pipeline()
+        self.queue_save(pipe, cursor)
+        beat.queue(pipe, [self._keys.state, self._keys.consumers, self._key], [self.name, self.holder, "0"])
+        pipe.execute()
+
+    def _take_name(self) -> str:
+        keys = [self._keys.state, self._keys.consumers, self._key]
+        silent_ms = -1
+        while True:
+            answer = self._patience.get(
+                lambda: _register(self._client, keys, [self.name, self.holder, CONSUMER_DEAD_MS])
+            )
+            match answer:
+                case [b"ok", cursor]:
+                    return str(cursor.decode())
+                case [b"missing"]:
+                    raise SessionNotFound(f"there is no session {self._keys.session} any more")
+                case [b"history"]:
+                    raise HistoryLost(
+                        f"consumer {self.name} belongs to an earlier session that was called "
+                        f"{self._keys.session} too; follow under another name"
+                    )
+                case [b"taken", now_silent_ms]:
+                    # A silence that became shorter was ended by a heartbeat.
+                    if now_silent_ms < silent_ms:
+                        raise ConsumerNameTaken(
+                            f"consumer {self.name} of session {self._keys.session} is held by a living "
+                            "process; end it, or follow under another name"
+                        )
+                    silent_ms = now_silent_ms
+                    time.sleep(_LOOK_S)
+
+    def _watch(self, pipe: Pipeline, cursor: str) -> None:
+        """Watches the consumer's record. Raises where the cursor cannot be saved in it."""
+        pipe.watch(self._key)  # type: ignore[no-untyped-call]  # redis-py has no types here
+        holder, saved = _now(pipe.hmget(self._key, ["holder", "cursor"]))
+        if holder is None:
+            raise SessionNotFound(f"session {self._keys.session} was deleted while it was followed")
+        if holder != self.holder.encode():
+            raise self.taken()
+        if order(saved.decode()) >= order(cursor):
+            raise InvalidInput(
+                f"consumer {self.name} has saved its output of {cursor} already: an item has one transaction"
+            )
+
+    def _was_applied(self, cursor: str) -> bool:
+        match _settle(self._client, [self._keys.state, self._key], [self.holder]):
+            case [b"ok", saved]:
+                return order(saved.decode()) >= order(cursor)
+            case [b"missing"]:
+                raise SessionNotFound(f"session {self._keys.session} was deleted while it was followed")
+        raise self.taken()
+
+
+def _now(answer: Any) -> Any:
+    """The answer of a pipeline to what it does at once; its type says that it queues everything."""
+    return answer

@@ -1,0 +1,21 @@
+-- Takes a consumer's name for one process.
+-- KEYS: 1 state  2 consumers  3 consumer
+-- ARGV: 1 name  2 holder (unique to the process)  3 ms without a heartbeat after which a holder is dead
+-- Returns {'ok', cursor or ''}, {'taken', ms since the holder's heartbeat}, {'missing'} where there is no session, or
+-- {'history'} where the cursor belongs to another session of this name. A first registration starts at the
+-- oldest notification that is kept.
+local history = redis.call('HGET', KEYS[1], 'history')
+if not history then return {'missing'} end
+local now = redis.call('TIME')
+local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local known = redis.call('HMGET', KEYS[3], 'holder', 'cursor', 'history')
+if known[3] and known[3] ~= history then return {'history'} end
+if known[1] and known[1] ~= '' and known[1] ~= ARGV[2] then
+  local silent_ms = now_ms - tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or '0')
+  if silent_ms < tonumber(ARGV[3]) then return {'taken', silent_ms} end
+end
+local cursor = known[2]
+if not cursor then cursor = redis.call('HGET', KEYS[1], 'trimmed') end
+redis.call('HSET', KEYS[3], 'holder', ARGV[2], 'history', history, 'cursor', cursor)
+redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f', now_ms))
+return {'ok', cursor}

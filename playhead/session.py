@@ -1,0 +1,250 @@
+"""A session as its users hold it: reads, commands, and following it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from redis.client import Pipeline
+
+from playhead import sessions, starting
+from playhead.commander import ADD_TIMEOUT_S, REPLY_TIMEOUT_S, Commander
+from playhead.commands import (
+    AddSymbol,
+    Command,
+    Pause,
+    Reply,
+    Resume,
+    RunUntil,
+    Speed,
+    Step,
+    Stop,
+    parse_speed,
+)
+from playhead.config import SessionConfig
+from playhead.connection import connect, redis_url, text
+from playhead.errors import InvalidInput, SessionNotFound, UnknownSymbol
+from playhead.info import SessionInfo, read_info
+from playhead.keys import Keys
+from playhead.names import parse_symbol
+from playhead.scripts import Script
+from playhead.times import to_ms
+
+# What needs numpy is loaded when bars are read or ticks are followed; commands are quicker without it.
+if TYPE_CHECKING:
+    from playhead.bars import Bars
+    from playhead.subscription import Subscription
+    from playhead.view import View
+
+START_TIMEOUT_S: Final = 15.0
+
+_snapshot = Script("playhead", "snapshot")
+
+
+class Session:
+    """A session on a Redis server. One thread may use it; another thread opens its own.
+
+    Its reads are **as of the consumer's position** once its subscription has handed out something (or has
+    resumed from a saved position): only bars that had closed then, only symbols that were there then, always
+    an answer. Without a subscription, and before the first item of a new one, they are *snapshots* of the
+    session as it is; these answer `None` while symbols are being added.
+    """
+
+    def __init__(self, name: str | None = None, url: str | None = None) -> None:
+        """Opens the session called `name`, by default that of `PLAYHEAD_SESSION`, else the only one.
+
+        `url` is by default that of `PLAYHEAD_REDIS_URL`, else a server on this machine. Raises
+        `SessionNotFound`, `InvalidInput` for a bad name or where there are several sessions,
+        `RedisUnavailable`.
+        """
+        self.url = redis_url(url)
+        self._client = connect(self.url)
+        try:
+            self.name = (
+                name or os.environ.get(sessions.SESSION_VARIABLE) or sessions.only_one(self._client, self.url)
+            )
+            self._keys = Keys(self.name)
+            self.config = sessions.config_of(self._client, self._keys, self.url)
+        except BaseException:
+            self._client.close()
+            raise
+        self._commander = Commander(self._client, self._keys)
+        self._subscription: Subscription | None = None
+
+    @classmethod
+    def start(
+        cls, name: str, config: SessionConfig, url: str | None = None, wait_s: float = START_TIMEOUT_S
+    ) -> Session:
+        """Creates a session and waits until it runs; 0 does not wait.
+
+        Raises `SessionExists`; `SessionFailed` with the reason where it cannot begin (an unknown symbol, no
+        data), and then nothing is left of it; `CommandTimeout` saying which service is missing, and then it
+        stays created.
+        """
+        starting.start(name, config, url, wait_s)
+        return cls(name, url)
+
+    def bars(self, symbol: str, interval: str | None = None) -> Bars | None:
+        """Bars of a symbol in time order, by default of the session's interval; the arrays are read-only.
+
+        `None` only in a snapshot while symbols are being added. Raises `UnknownSymbol` naming the symbols
+        there are, `InvalidInput` for a malformed symbol or an interval in which the session has no bars.
+        """
+        interval = self.config.interval if interval is None else interval
+        if interval not in self.config.intervals:
+            had = ", ".join(self.config.intervals)
+            raise InvalidInput(f"session {self.name} has no bars of {interval[:40]!r}; it has {had}")
+        view = self._view
+        return self._snapshot(parse_symbol(symbol), interval) if view is None else view.bars(symbol, interval)
+
+    def symbols(self) -> tuple[str, ...] | None:
+        """The symbols, sorted. `None` only in a snapshot while symbols are being added."""
+        if self._view is not None:
+            return self._view.symbols()
+        pipe = self._client.pipeline()
+        pipe.hget(self._keys.state, "active")
+        pipe.hkeys(self._keys.symbols)
+        active, found = pipe.execute()
+        if active is None:
+            raise self._gone()
+        return tuple(sorted(text(symbol) for symbol in found)) if active == b"1" else None
+
+    def clock(self) -> int | None:
+        """The clock of the position, else of the session, UTC milliseconds; `None` before the start."""
+        if self._view is not None:
+            return self._view.clock_ms
+        status, clock_ms = self._client.hmget(self._keys.state, ["status", "clock_ms"])
+        if status is None:
+            raise self._gone()
+        return None if clock_ms is None else int(clock_ms)
+
+    def info(self) -> SessionInfo | None:
+        """A summary of the session as it is now, never as of a position; `None` once it was deleted."""
+        return read_info(self._client, self._keys, self.config.intervals)
+
+    def subscribe(
+        self, name: str | None = None, from_start: bool = False, patience_s: float | None = None
+    ) -> Subscription:
+        """Follows the session's ticks and events.
+
+        With a name the reader is registered: it resumes after the last item that it had done, the clock waits
+        for it rather than leave it behind, and nobody else can have the name while it lives. A first
+        registration begins at the oldest tick that is kept. Without a name it begins at the present end, or
+        `from_start` at the oldest that is kept. `patience_s` is how long Redis may be away; `None` waits for
+        ever.
+
+        Raises `ConsumerNameTaken`, `HistoryLost`, `InvalidInput` for a second subscription at the same time.
+        """
+        from playhead.subscription import Subscription
+
+        if self._subscription is not None and not self._subscription.closed:
+            raise InvalidInput("this Session has a subscription already; close it, or open a second Session")
+        self._subscription = Subscription(self._client, self.url, self._keys, name, from_start, patience_s)
+        return self._subscription
+
+    def transaction(self) -> AbstractContextManager[Pipeline]:
+        """The transaction of the item in hand; see `Subscription.transaction`."""
+        if self._subscription is None:
+            raise InvalidInput(
+                "there is no subscription; open a transaction inside the loop over subscribe()"
+            )
+        return self._subscription.transaction()
+
+    def send(self, command: Command, id: str | None = None, timeout_s: float = REPLY_TIMEOUT_S) -> Reply:
+        """The coordinator's reply to any command; see `Commander.send`."""
+        return self._commander.send(command, id, timeout_s)
+
+    def add_symbol(
+        self,
+        *symbols: str,
+        source: str | None = None,
+        calendar: str | None = None,
+        wait: bool = True,
+        timeout_s: float = ADD_TIMEOUT_S,
+    ) -> Reply:
+        """Adds symbols as if they had been there from the open. The clock stands while they are caught up.
+
+        The reply's `result` has each symbol's receipt or error; its status is `partial` where some could not
+        be added. Without `wait` it is `sent`. Raises `CommandRejected` (with the reply) where none could be.
+        """
+        command = AddSymbol(symbols, source, calendar)
+        return self._commander.send(command, None, timeout_s) if wait else self._commander.post(command)
+
+    def pause(self) -> Reply:
+        """Places the hold `user`: the clock stands when this returns."""
+        return self.send(Pause())
+
+    def resume(self) -> Reply:
+        """Removes the hold `user`. The reply's `result` names what still holds the clock."""
+        return self.send(Resume())
+
+    def step(self, ticks: int = 1) -> Reply:
+        """Releases so many ticks and pauses again."""
+        return self.send(Step(ticks))
+
+    def run_until(self, time: str | int | datetime) -> Reply:
+        """Runs until the clock reads a time, then pauses.
+
+        That is `12:06` in the session's zone, ISO text with an offset, UTC milliseconds or an aware datetime.
+        """
+        if isinstance(time, datetime):
+            time = to_ms(time)
+        if not isinstance(time, str):
+            time = datetime.fromtimestamp(time / 1000, UTC).isoformat(timespec="milliseconds")
+        return self.send(RunUntil(time))
+
+    def set_speed(self, speed: str | float) -> Reply:
+        """Sets market seconds a wall second, or `max`."""
+        return self.send(Speed(parse_speed(str(speed))))
+
+    def stop(self) -> Reply:
+        """Ends the session where it is. What it has can still be read."""
+        return self.send(Stop())
+
+    def delete(self) -> None:
+        """Takes away everything the session has, running or not."""
+        sessions.delete(self._client, self.name)
+
+    def close(self) -> None:
+        """Closes the subscription and the connection."""
+        if self._subscription is not None:
+            self._subscription.close()
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _view(self) -> View | None:
+        here = self._subscription
+        return here.view if here is not None and here.bounds_reads else None
+
+    def _snapshot(self, symbol: str, interval: str) -> Bars | None:
+        from playhead.codec import bars_of
+
+        keys = [self._keys.state, self._keys.symbols, self._keys.bars(symbol, interval)]
+        answer: Any = _snapshot(self._client, keys, [symbol])
+        match answer:
+            case [b"ok", runs]:
+                bars = bars_of(symbol, interval, dict(zip(runs[::2], runs[1::2], strict=True)))
+                bars.start_ms.flags.writeable = bars.values.flags.writeable = False
+                return bars
+            case [b"inactive"]:
+                return None
+            case [b"unknown"]:
+                there = ", ".join(sorted(text(name) for name in self._client.hkeys(self._keys.symbols)))
+                raise UnknownSymbol(
+                    f"{symbol} is not in session {self.name}; there are {there or 'no symbols yet'}"
+                )
+        raise self._gone()
+
+    def _gone(self) -> SessionNotFound:
+        return SessionNotFound(f"session {self.name} was deleted; start it anew and open it again")

@@ -1,0 +1,255 @@
+"""Following a session: its ticks and events, one after the other."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, NoReturn, Self
+
+import redis
+from redis.client import Pipeline
+
+from playhead import messages
+from playhead.connection import text
+from playhead.consumer import Consumer
+from playhead.entries import BEGINNING, time_ms
+from playhead.errors import (
+    InvalidInput,
+    Malformed,
+    PlayheadError,
+    RedisUnavailable,
+    SessionFailed,
+    SessionNotFound,
+)
+from playhead.keys import Keys
+from playhead.messages import Message, SessionFailure
+from playhead.patience import Patience
+from playhead.place import FIELDS, check_place
+from playhead.view import View
+
+BLOCK_MS: Final = 1_000
+"""How long one call waits for news. Far below the reply timeout of the connection."""
+FIRST_BATCH: Final = 8
+MAX_BATCH: Final = 256
+"""Entries of one read."""
+BATCH_BYTES: Final = 4 << 20
+"""What one read should bring at most, judged by the size of the entries before."""
+OVER: Final = (b"finished", b"stopped", b"failed")
+"""A session's status when nothing follows the last notification."""
+
+logger = logging.getLogger(__name__)
+
+
+class Subscription(Iterator[Message]):
+    """The notifications of a session, in order, from a position on; `Session.subscribe` makes it.
+
+    An item is done when the next one is asked for, or when `acknowledge` or a `transaction` says so. The item
+    whose loop body was left by `break` or an error is not done: a registered consumer is handed it again when
+    it resumes. After a crash it may be handed some items again: those since the last read of a batch.
+
+    While Redis is away it waits and does not lose its place. The session's end ends the iteration and closes
+    it. `skipped` counts notifications that could not be understood.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        url: str,
+        keys: Keys,
+        name: str | None,
+        from_start: bool,
+        patience_s: float | None,
+    ) -> None:
+        """Begins to follow. Raises what `Consumer` and `SessionNotFound` say."""
+        self.skipped = 0
+        self.closed = False
+        self._client = client
+        self._keys = keys
+        self._patience = Patience(patience_s)
+        self._history, start = self._find_start(from_start)
+        self._consumer = Consumer(client, url, keys, name, self._patience) if name is not None else None
+        if self._consumer is not None:
+            start = self._consumer.cursor
+        self._read = start
+        self._done = start
+        self._in_hand: Message | None = None
+        self._entries: deque[tuple[bytes, Mapping[bytes, bytes]]] = deque()
+        self._batch = FIRST_BATCH
+        self.view = View(client, keys, self._history, start, self._patience)
+        self._handed = self._consumer is not None and start != BEGINNING
+
+    @property
+    def name(self) -> str | None:
+        """The registered consumer's name; `None` for an anonymous reader."""
+        return self._consumer.name if self._consumer else None
+
+    @property
+    def position(self) -> str:
+        """The id of the last item that was handed out, or of where the subscription began."""
+        return self.view.position
+
+    @property
+    def clock_ms(self) -> int:
+        """The market time of the position, UTC milliseconds; 0 before the first tick of the session."""
+        return time_ms(self.position)
+
+    @property
+    def bounds_reads(self) -> bool:
+        """Whether the session is read as of the position: once this consumer has been handed anything, now or
+        before.
+        """
+        return self._handed and not self.closed
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Message:
+        if self.closed:
+            raise StopIteration
+        try:
+            return self._next()
+        except RedisUnavailable:
+            raise  # patience is at its end; the place is kept, and the next one may be asked for again
+        except PlayheadError:
+            self.close()
+            raise
+
+    def acknowledge(self) -> None:
+        """Says that the item in hand is done, and saves that at once for a registered consumer."""
+        if self._in_hand is not None:
+            self._done = self._in_hand.entry
+        if self._consumer and self._done != self._consumer.cursor:
+            self._consumer.save(self._done)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Pipeline]:
+        """A pipeline whose commands are applied in one MULTI with the position: exactly once for each item.
+
+        It collects commands; they go out when the block is left, and not at all when it is left by an error.
+        Keys of the output must be in the same Redis. Raises `ConsumerNameTaken` where another process has the
+        name by then, and `InvalidInput` without a registered name, without an item in hand, or for a second
+        transaction on one item.
+        """
+        if self._consumer is None:
+            raise InvalidInput("only a registered consumer has a position to save; give subscribe() a name")
+        if self.closed or self._in_hand is None:
+            raise InvalidInput(
+                "there is no item in hand; open the transaction inside the loop over the subscription"
+            )
+        with self._client.pipeline() as output:
+            output.execute = _refuse_execute  # type: ignore[method-assign]
+            yield output
+            self._consumer.commit(output, self._in_hand.entry)
+            self._done = self._in_hand.entry
+
+    def close(self) -> None:
+        """Saves what is done, ends the signs of life and frees the name. Does not wait for a Redis that is
+        away.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        self._entries.clear()
+        if self._consumer is None:
+            return
+        try:
+            self._consumer.leave(self._done)
+        except RedisUnavailable as error:
+            logger.warning(
+                "the position %s of consumer %s was not saved: %s", self._done, self._consumer.name, error
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _next(self) -> Message:
+        if self._in_hand is not None:
+            self._done = self._in_hand.entry
+            if isinstance(self._in_hand, messages.LAST):
+                self._end(self._in_hand.error if isinstance(self._in_hand, SessionFailure) else None)
+            self._in_hand = None
+        while True:
+            if self._consumer:
+                self._consumer.check()
+            if not self._entries:
+                self._fetch()
+            if self._entries:
+                entry, fields = self._entries.popleft()
+                try:
+                    message = messages.decode(entry, fields)
+                except Malformed as error:
+                    self._skip(entry.decode(), error)
+                    continue
+                self._in_hand = message
+                self._handed = True
+                self.view.deliver(message)
+                return message
+
+    def _skip(self, entry: str, error: Malformed) -> None:
+        self.skipped += 1
+        self._done = entry
+        self.view.forget()
+        logger.warning("skipped notification %s of session %s: %s", entry, self._keys.session, error)
+
+    def _end(self, failure: str | None) -> NoReturn:
+        self.acknowledge()
+        self.close()
+        if failure is not None:
+            raise SessionFailed(failure)
+        raise StopIteration
+
+    def _fetch(self) -> None:
+        """Reads the next entries, or waits a little for some. Raises at the end, or if the place is lost."""
+        saved, state, found = self._patience.get(self._exchange)
+        check_place(self._keys.session, self._history, self._read, state, self._consumer is not None)
+        if self._consumer and saved is not None:
+            if not saved:
+                raise self._consumer.taken()
+            self._consumer.cursor = self._done
+        if found:
+            self._read = found[-1][0].decode()
+            self._entries.extend(found)
+            size = sum(len(value) for _, fields in found for value in fields.values()) // len(found)
+            self._batch = max(1, min(MAX_BATCH, BATCH_BYTES // max(size, 1), 4 * self._batch))
+        elif state["status"] in OVER:
+            self._end((state["error"] or b"").decode() if state["status"] == b"failed" else None)
+        else:
+            self._patience.get(lambda: self._client.xread(self._from_here, count=1, block=BLOCK_MS))
+
+    @property
+    def _from_here(self) -> dict[Any, Any]:
+        return {self._keys.notifications: self._read}
+
+    def _exchange(self) -> tuple[int | None, dict[str, bytes | None], list[Any]]:
+        """In one step: saves what is done, reads the state, reads entries. Bears being done twice."""
+        pipe = self._client.pipeline()
+        saves = self._consumer is not None and self._done != self._consumer.cursor
+        if self._consumer is not None and saves:
+            self._consumer.queue_save(pipe, self._done)
+        pipe.hmget(self._keys.state, FIELDS)
+        pipe.xread(self._from_here, count=self._batch)
+        *saved, state, found = pipe.execute()
+        return (
+            saved[0] if saved else None,
+            dict(zip(FIELDS, state, strict=True)),
+            next(iter(found.values()), []),
+        )
+
+    def _find_start(self, from_start: bool) -> tuple[str, str]:
+        fields = ("history", "trimmed" if from_start else "noted")
+        history, start = self._patience.get(lambda: self._client.hmget(self._keys.state, fields))
+        if history is None:
+            raise SessionNotFound(f"there is no session {self._keys.session} any more")
+        return text(history), text(start or BEGINNING)
+
+
+def _refuse_execute(*_: Any, **__: Any) -> NoReturn:
+    raise InvalidInput("a transaction is applied when its block is left; do not call execute() in it")

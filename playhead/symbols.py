@@ -1,0 +1,56 @@
+"""What a session knows of each of its symbols: the values of the hash `symbols`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from playhead.errors import Malformed
+
+MAIN_FEED = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolRecord:
+    """One symbol of a session.
+
+    `calendar` is its exchange's, `zone` that calendar's time zone, `source` the URI of its own data source
+    where it has one. Its bars that close by `through_ms` come in the feed named `feed`, later ones in the
+    main feed. A symbol that was added carries the clock (`added_ms`), the id of the event (`added_entry`) and
+    its `receipt`.
+    """
+
+    calendar: str
+    zone: str
+    source: str | None = None
+    feed: str = MAIN_FEED
+    through_ms: int = 0
+    added_ms: int | None = None
+    added_entry: str | None = None
+    receipt: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether it was added in mid-session."""
+        return self.added_ms is not None
+
+
+def encode(record: SymbolRecord, *, event_to_come: bool = False) -> str:
+    """The record as JSON, without what is empty. With `event_to_come` the id of the event is left for the
+    script that emits it.
+    """
+    fields = {name: value for name, value in asdict(record).items() if value}
+    return json.dumps(fields | ({"added_entry": ""} if event_to_come else {}), separators=(",", ":"))
+
+
+def decode(text: bytes | str) -> SymbolRecord:
+    """The record in a field of the hash. Raises `Malformed`. Unknown names are passed over, so that clients
+    of this version can read sessions of a later one.
+    """
+    try:
+        given = json.loads(text)
+        return SymbolRecord(**{name: given[name] for name in SymbolRecord.__slots__ if name in given})
+    except (ValueError, TypeError) as error:
+        raise Malformed(f"the record of a symbol is not as it should be: {error}") from error

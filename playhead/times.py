@@ -1,0 +1,67 @@
+"""Times that people read and type. Everywhere else a time is an integer of UTC milliseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+from playhead.errors import InvalidInput
+
+_CLOCK_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
+
+
+def now_ms() -> int:
+    """The wall clock in UTC milliseconds."""
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
+def to_ms(moment: datetime) -> int:
+    """An aware datetime in UTC milliseconds. Raises `InvalidInput` for a naive one."""
+    if moment.tzinfo is None:
+        raise InvalidInput(
+            f"time {moment.isoformat()} has no time zone; give one, such as {moment.isoformat()}+00:00"
+        )
+    return round(moment.timestamp() * 1000)
+
+
+def local(moment_ms: int, zone: str) -> datetime:
+    """A time as an aware datetime in a zone such as `America/New_York`."""
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(ZoneInfo(zone))
+
+
+def clock_text(moment_ms: int, zone: str) -> str:
+    """A time of day in a zone: `12:06`, with seconds only where there are some."""
+    moment = local(moment_ms, zone)
+    return moment.strftime("%H:%M:%S" if moment.second else "%H:%M")
+
+
+def full_clock_text(moment_ms: int, zone: str) -> str:
+    """A time of day in a zone, always with seconds: `12:06:00`."""
+    return local(moment_ms, zone).strftime("%H:%M:%S")
+
+
+def parse_moment(text: str, zone: str, on: date) -> int:
+    """A typed time in UTC milliseconds: `12:06` in the zone on that date, or an ISO time with an offset.
+
+    Raises `InvalidInput` for anything else, an ISO time without an offset included.
+    """
+    match = _CLOCK_TIME.fullmatch(text.strip())
+    if match:
+        clock = time(int(match[1]), int(match[2]), int(match[3] or 0))
+        return to_ms(datetime.combine(on, clock, ZoneInfo(zone)))
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InvalidInput(
+            f"time {text[:40]!r} is neither a time of day such as 12:06 nor an ISO time such as 2025-07-02T16:06:00Z"
+        ) from None
+    return to_ms(moment)
+
+
+def parse_date(text: str) -> date:
+    """A typed date. Raises `InvalidInput`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(f"date {text[:40]!r} is not a date such as 2025-07-02") from None

@@ -1,0 +1,130 @@
+"""Publishes the windows of one session to its main feed, in order, from wherever it was left."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
+from typing import Final
+
+import redis
+
+from playhead.config import SessionConfig
+from playhead.config import decode as decode_config
+from playhead.intervals import DAY_MS
+from producer.feed import EMPTY, MainFeed
+from producer.window import Window
+from shared.lease import Lease
+from shared.logs import SessionLog
+from shared.settings import Settings
+from shared.ticks import FeedTick, Fields, window_end
+
+LOG: Final = logging.getLogger(__name__)
+WINDOW_MS: Final = DAY_MS
+"""Length of a window. Longer than any overlap of two exchanges' sessions needs; short enough to hold in memory."""
+BATCH_TICKS: Final = 16
+"""Ticks of one call to Redis."""
+IDLE_S: Final = 0.02
+"""Pause where there is nothing to do: the clock is behind, or an addition holds it."""
+RESTING_S: Final = 0.2
+"""Pause after the last window."""
+
+
+class Publisher:
+    """One session's producer while its lease is held. What it needs to go on is in Redis: the feed itself."""
+
+    def __init__(self, client: redis.Redis, lease: Lease, settings: Settings) -> None:
+        self._feed = MainFeed(client, lease)
+        self._settings = settings
+        self._log = SessionLog(LOG, lease.keys.session)
+        self._loader = ThreadPoolExecutor(1, f"load-{lease.keys.session}")
+        self._loading: Future[list[FeedTick]] | None = None
+        self._ticks: Iterator[FeedTick] | None = None
+        self._config: SessionConfig | None = None
+        self._last = EMPTY
+        self._window_ms = 0
+        self._bound = settings.feed_ticks_ahead
+        self._done = False
+
+    def step(self) -> None:
+        """Opens, reads or publishes a little, or waits for the clock. Bounded, so that the lease is kept."""
+        if self._done:
+            time.sleep(RESTING_S)
+        elif self._config is None:
+            self._begin()
+        elif self._ticks is not None:
+            self._publish(self._ticks)
+        elif self._loading is not None:
+            self._await_window(self._loading)
+        else:
+            self._open(self._config)
+
+    def _begin(self) -> None:
+        status, config, first_ms = self._feed.state("status", "config", "first_ms")
+        self._done = status in ("finished", "stopped", "failed")
+        if config is None or status == "created" or first_ms is None:
+            time.sleep(IDLE_S)
+            return
+        self._config = decode_config(config.encode())
+        self._last = self._feed.last_entry()
+        self._window_ms = int(first_ms) // WINDOW_MS * WINDOW_MS
+        last_ms, _, number = self._last.partition("-")
+        if self._last != EMPTY:
+            # A window holds the ticks after its start up to its end; the mark has the end's time and the number 1.
+            finished = int(number) > 0
+            self._window_ms = int(last_ms) if finished else (int(last_ms) - 1) // WINDOW_MS * WINDOW_MS
+            self._done = self._done or int(number) > 1
+            self._log.info("going on after %s", self._last)
+
+    def close(self) -> None:
+        """Gives up what is being read. A source that hangs must not keep the process alive."""
+        self._loader.shutdown(wait=False, cancel_futures=True)
+
+    def _open(self, config: SessionConfig) -> None:
+        end_ms = self._window_ms + WINDOW_MS
+        symbols = self._feed.open_window(self._window_ms, end_ms, self._settings.windows_ahead * WINDOW_MS)
+        if symbols == "final":
+            self._append([(f"{self._window_ms}-2", window_end(self._window_ms, final=True))])
+            self._done = True
+        elif isinstance(symbols, str):
+            time.sleep(IDLE_S)
+        else:
+            window = Window(self._window_ms, end_ms, symbols)
+            # In a thread: reading may take longer than a lease lives.
+            self._loading = self._loader.submit(lambda: list(window.read(config)))
+
+    def _await_window(self, loading: Future[list[FeedTick]]) -> None:
+        if wait([loading], IDLE_S).not_done:
+            return
+        try:
+            ticks = loading.result()
+        except Exception as error:  # noqa: BLE001 - whatever a source raises ends this session, and no other
+            self._loading = None
+            self._done = True
+            self._log.error("reading the window failed: %s", error)
+            self._feed.fail(f"{type(error).__name__}: {error}")
+            return
+        self._loading = None
+        last_ms = int(self._last.partition("-")[0])
+        self._ticks = iter([tick for tick in ticks if tick[0] > last_ms])
+        size = sum(len(value) for _, fields in ticks[:BATCH_TICKS] for value in fields.values()) or 1
+        fitting = self._settings.feed_bytes_ahead * min(len(ticks), BATCH_TICKS) // size
+        self._bound = max(BATCH_TICKS, min(self._settings.feed_ticks_ahead, fitting))
+
+    def _publish(self, ticks: Iterator[FeedTick]) -> None:
+        if self._feed.length() >= self._bound:
+            time.sleep(IDLE_S)
+            return
+        entries = [(f"{close_ms}-0", fields) for close_ms, fields in islice(ticks, BATCH_TICKS)]
+        if len(entries) < BATCH_TICKS:
+            end_ms = self._window_ms + WINDOW_MS
+            entries.append((f"{end_ms}-1", window_end(end_ms, final=False)))
+            self._ticks = None
+            self._window_ms = end_ms
+        self._append(entries)
+
+    def _append(self, entries: list[tuple[str, Fields]]) -> None:
+        self._feed.publish(self._last, entries)
+        self._last = entries[-1][0]

@@ -1,0 +1,1 @@
+"""What the services share beyond the client package: settings, market calendar, data sources, logs."""

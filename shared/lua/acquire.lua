@@ -1,0 +1,10 @@
+-- Takes the lease of one role for one session.
+-- KEYS: 1 lease  2 state
+-- ARGV: 1 owner  2 lifetime, ms  3 role
+-- Returns the fencing token, or nil where another process holds the lease or the session is gone. The same owner gets
+-- the same token again, so a repeated call does no harm.
+local holder = redis.call('GET', KEYS[1])
+if redis.call('EXISTS', KEYS[2]) == 0 or (holder and holder ~= ARGV[1]) then return nil end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if holder then return redis.call('HGET', KEYS[2], ARGV[3] .. '_token') end
+return tostring(redis.call('HINCRBY', KEYS[2], ARGV[3] .. '_token', 1))

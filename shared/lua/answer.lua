@@ -1,0 +1,40 @@
+-- Carries out a command that changes holds and state, and answers it. One script: effect, position, reply.
+-- KEYS: 1 state  2 holds  3 replies  4 answered  5 journal  6 notifications
+-- ARGV: 1 token  2 position before  3 entry of the command  4 id of the command
+--       5 hold to place or ''  6 hold to remove or ''  7 status to set or ''  8 event type to emit or ''
+--       9 number of fields to set  10 number of fields to delete  11 number of reply items  12 number of journal items
+--       13... field, value, ... ; fields to delete; reply; journal
+-- Returns 'ok', also for a call that was carried out before; 'repeated' where the id was answered before: the first
+-- reply is given again and nothing else is done; 'position' where the position is elsewhere; 'fenced'.
+if fenced(KEYS[1], 'coordinator', ARGV[1]) then return 'fenced' end
+local position = redis.call('HGET', KEYS[1], 'commands_at')
+if position == ARGV[3] then return 'ok' end
+if position ~= ARGV[2] then return 'position' end
+
+local first = redis.call('HGET', KEYS[4], ARGV[4])
+local given = first and redis.call('XRANGE', KEYS[3], first, first)[1]
+if given then
+  answer(KEYS[1], KEYS[3], KEYS[4], KEYS[5], ARGV[3], ARGV[4], given[2], {})
+  return 'repeated'
+end
+
+local at = 13
+for _ = 1, tonumber(ARGV[9]) do
+  redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+for _ = 1, tonumber(ARGV[10]) do
+  redis.call('HDEL', KEYS[1], ARGV[at])
+  at = at + 1
+end
+if ARGV[5] ~= '' then redis.call('SADD', KEYS[2], ARGV[5]) end
+if ARGV[6] ~= '' then redis.call('SREM', KEYS[2], ARGV[6]) end
+if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'status', ARGV[7]) end
+settle_status(KEYS[1], KEYS[2])
+if ARGV[8] ~= '' then emit(KEYS[1], KEYS[6], {'type', ARGV[8]}) end
+local reply, done = {}, {}
+for i = 1, tonumber(ARGV[11]) do reply[i] = ARGV[at + i - 1] end
+at = at + tonumber(ARGV[11])
+for i = 1, tonumber(ARGV[12]) do done[i] = ARGV[at + i - 1] end
+answer(KEYS[1], KEYS[3], KEYS[4], KEYS[5], ARGV[3], ARGV[4], reply, done)
+return 'ok'

@@ -1,0 +1,57 @@
+-- Ends an addition: what is staged becomes live, all at once, or with no symbol it is called off.
+-- KEYS: 1 state  2 holds  3 operation  4 symbols  5 notifications  6 replies  7 answered  8 journal  9 reports
+--       then for each job: manifest, staged feed, live feed; then for each bars key: staged, live
+-- ARGV: 1 token  2 operation id  3 end of the session  4 symbols joined by commas or ''  5 command id  6 command entry
+--       7 number of jobs  8 number of bars keys  9 number of symbols  10 number of reply items  11 number of journal items
+--       12... for each job: job, attempt; for each symbol: symbol, record; reply; journal
+-- The record's "added_entry":"" is filled with the id of the event.
+-- Returns 'ok', also for a call that was carried out before; 'gone' where the operation is another one; 'clock' where
+-- the clock is not T or the own hold is missing; 'attempt' where an attempt is not the current one; 'staged' where
+-- something that was staged is not there; 'fenced'. In all but 'ok' nothing was changed.
+local state, operation = KEYS[1], KEYS[3]
+if fenced(state, 'coordinator', ARGV[1]) then return 'fenced' end
+if redis.call('HGET', state, 'commands_at') == ARGV[6] then return 'ok' end
+local now = redis.call('HMGET', operation, 'operation', 'clock_ms')
+if now[1] ~= ARGV[2] then return 'gone' end
+local hold = 'add:' .. ARGV[5]
+local jobs, bars, symbols = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local bars_at, symbols_at = 10 + 3 * jobs, 12 + 2 * jobs
+if symbols > 0 then
+  if redis.call('HGET', state, 'clock_ms') ~= now[2] or redis.call('SISMEMBER', KEYS[2], hold) == 0 then return 'clock' end
+  for n = 0, jobs - 1 do
+    if redis.call('HGET', operation, 'attempt:' .. ARGV[12 + 2 * n]) ~= ARGV[13 + 2 * n] then return 'attempt' end
+    if redis.call('HEXISTS', KEYS[10 + 3 * n], 'complete') == 0 then return 'staged' end
+    if redis.call('EXISTS', KEYS[11 + 3 * n]) == 0 then return 'staged' end
+  end
+  for k = bars_at, bars_at + 2 * (bars - 1), 2 do
+    if redis.call('EXISTS', KEYS[k]) == 0 then return 'staged' end
+  end
+end
+
+for n = 0, jobs - 1 do
+  redis.call('RENAME', KEYS[11 + 3 * n], KEYS[12 + 3 * n])
+  redis.call('PERSIST', KEYS[12 + 3 * n])
+  redis.call('DEL', KEYS[10 + 3 * n])
+end
+for k = bars_at, bars_at + 2 * (bars - 1), 2 do
+  redis.call('RENAME', KEYS[k], KEYS[k + 1])
+  redis.call('PERSIST', KEYS[k + 1])
+end
+if symbols > 0 then
+  redis.call('HSET', state, 'end_ms', ARGV[3])
+  local id = emit(state, KEYS[5], {'type', 'symbol-added', 'symbols', ARGV[4], 'command', ARGV[5]})
+  for n = 0, symbols - 1 do
+    local record = string.gsub(ARGV[symbols_at + 2 * n + 1], '"added_entry":""', '"added_entry":"' .. id .. '"')
+    redis.call('HSET', KEYS[4], ARGV[symbols_at + 2 * n], record)
+  end
+end
+redis.call('HSET', state, 'active', '1')
+redis.call('SREM', KEYS[2], hold)
+settle_status(state, KEYS[2])
+local at, reply, done = symbols_at + 2 * symbols, {}, {}
+for i = 1, tonumber(ARGV[10]) do reply[i] = ARGV[at + i - 1] end
+at = at + tonumber(ARGV[10])
+for i = 1, tonumber(ARGV[11]) do done[i] = ARGV[at + i - 1] end
+answer(state, KEYS[6], KEYS[7], KEYS[8], ARGV[6], ARGV[5], reply, done)
+redis.call('DEL', operation, KEYS[9])
+return 'ok'

@@ -1,0 +1,28 @@
+-- Forgets the oldest notifications, unless a living consumer has not read them.
+-- KEYS: 1 state  2 notifications  3 consumers  4... the consumers' hashes
+-- ARGV: 1 token  2 id of the last entry to forget: its ms  3 and its number  4 ms of silence after which a consumer is dead
+--       5... the consumers' names
+-- Returns {'ok'}; {'behind', names...} of living consumers; {'fenced'}. A dead consumer that is left behind is dropped,
+-- with an event.
+if fenced(KEYS[1], 'coordinator', ARGV[1]) then return {'fenced'} end
+local ms, number, now = tonumber(ARGV[2]), tonumber(ARGV[3]), wall_ms()
+local behind, dropped = {'behind'}, {}
+for k = 4, #KEYS do
+  local name, cursor = ARGV[k + 1], redis.call('HGET', KEYS[k], 'cursor')
+  local beat = redis.call('HGET', KEYS[3], name)
+  if cursor and beat then
+    local at_ms, at_number = string.match(cursor, '^(%d+)-(%d+)$')
+    at_ms, at_number = tonumber(at_ms), tonumber(at_number)
+    if at_ms and (at_ms < ms or (at_ms == ms and at_number < number)) then
+      if now - tonumber(beat) < tonumber(ARGV[4]) then behind[#behind + 1] = name else dropped[#dropped + 1] = name end
+    end
+  end
+end
+if #behind > 1 then return behind end
+redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2] .. '-' .. whole(number + 1))
+redis.call('HSET', KEYS[1], 'trimmed', ARGV[2] .. '-' .. ARGV[3])
+for _, name in ipairs(dropped) do
+  redis.call('HDEL', KEYS[3], name)
+  emit(KEYS[1], KEYS[2], {'type', 'consumer-dropped', 'consumer', name})
+end
+return {'ok'}

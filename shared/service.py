@@ -1,0 +1,118 @@
+"""A service that serves every session under a lease: what the producer and the coordinator have in common."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import closing, suppress
+from types import FrameType
+from typing import Final, Protocol
+
+import redis
+
+from playhead.connection import connect, text
+from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisUnavailable
+from playhead.keys import SESSIONS, Keys
+from shared.lease import Lease
+from shared.logs import SessionLog
+from shared.settings import Settings
+
+LOG: Final = logging.getLogger(__name__)
+LOOK_S: Final = 0.1
+"""How often the service looks for sessions without a lease."""
+RECONNECT_S: Final = 0.5
+
+
+class Server(Protocol):
+    """Serves one session while the lease is held."""
+
+    def step(self) -> None:
+        """Does what there is to do, and waits for a bounded time where there is nothing."""
+
+    def close(self) -> None:
+        """Gives back what it holds outside of Redis."""
+
+
+class Service:
+    """Looks for sessions, takes their leases where these are free, and serves each in a thread of its own."""
+
+    def __init__(
+        self, role: str, settings: Settings, server: Callable[[redis.Redis, Lease, Settings], Server]
+    ) -> None:
+        self._role = role
+        self._settings = settings
+        self._server = server
+        self._stopping = threading.Event()
+        self._serving: dict[str, threading.Thread] = {}
+        self._reachable = True
+
+    def run(self) -> int:
+        """Serves until SIGTERM or SIGINT; then gives all leases back. Returns the exit code of the process."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        client = connect(self._settings.redis_url)
+        LOG.info("serving sessions at %s", client.connection_pool.connection_kwargs.get("host"))
+        while not self._stopping.is_set():
+            try:
+                self._look(client)
+            except RedisUnavailable as error:
+                self._say_unreachable(error)
+                self._stopping.wait(RECONNECT_S)
+            else:
+                self._say_reachable()
+                self._stopping.wait(LOOK_S)
+        for thread in list(self._serving.values()):
+            thread.join(timeout=4)
+        LOG.info("stopped")
+        return 0
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    def _look(self, client: redis.Redis) -> None:
+        self._serving = {name: thread for name, thread in self._serving.items() if thread.is_alive()}
+        for member in client.smembers(SESSIONS):
+            name = text(member)
+            if name in self._serving:
+                continue
+            try:
+                keys = Keys(name)
+            except InvalidInput:
+                continue  # a name that no session can have is nobody's session
+            lease = Lease(client, keys, self._role, self._settings.lease_ms)
+            if lease.acquire():
+                thread = threading.Thread(target=self._serve, args=(lease,), name=f"{self._role}-{name}")
+                self._serving[name] = thread
+                thread.start()
+
+    def _serve(self, lease: Lease) -> None:
+        log = SessionLog(LOG, lease.keys.session)
+        lease.client = client = connect(self._settings.redis_url)
+        log.info("took the lease with token %s", lease.token)
+        try:
+            with closing(self._server(client, lease, self._settings)) as server:
+                while not self._stopping.is_set() and lease.keep():
+                    server.step()
+        except RedisUnavailable as error:
+            self._say_unreachable(error)
+        except Fenced as error:
+            log.warning("%s", error)
+        except Exception:  # the session goes on under a new lease; the cause must not pass unseen
+            log.exception("serving the session failed; it is taken up again")
+            self._stopping.wait(RECONNECT_S)
+        finally:
+            with suppress(PlayheadError):
+                lease.release()
+            client.close()
+
+    def _say_unreachable(self, error: RedisUnavailable) -> None:
+        if self._reachable:
+            self._reachable = False
+            LOG.warning("%s; waiting for it", error)
+
+    def _say_reachable(self) -> None:
+        if not self._reachable:
+            self._reachable = True
+            LOG.info("Redis answers again")

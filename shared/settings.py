@@ -1,0 +1,74 @@
+"""What the services can be told: read once where a process starts, from the environment, and passed down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final, Self
+
+from playhead.connection import redis_url
+from playhead.errors import InvalidInput
+
+MIB: Final = 1 << 20
+PREFIX: Final = "PLAYHEAD_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Limits and addresses of the services. Each number can be set by `PLAYHEAD_<NAME>` in the environment."""
+
+    redis_url: str
+    queue_url: str
+    """Where RQ keeps its jobs; the same server unless `PLAYHEAD_QUEUE_URL` says otherwise."""
+
+    lease_ms: int = 1_500
+    """How long a lease lives without being renewed; others can take over after that."""
+
+    operation_deadline_ms: int = 30_000
+    """An addition that takes longer is called off."""
+
+    job_silence_ms: int = 2_000
+    """A job that shows no life for so long is given to a new attempt."""
+
+    job_attempts: int = 3
+    """Attempts of a job that was begun; after the last one the addition is called off."""
+
+    staged_lifetime_ms: int = 600_000
+    """What is staged and never committed goes away by itself after this time."""
+
+    retained_ticks: int = 10_000
+    """Notifications that stay readable."""
+
+    retained_bytes: int = 256 * MIB
+    """The same by size: the smaller of the two counts."""
+
+    feed_ticks_ahead: int = 2_048
+    """Ticks that the producer keeps ready in the main feed."""
+
+    feed_bytes_ahead: int = 64 * MIB
+    """The same by size: the smaller of the two counts."""
+
+    windows_ahead: int = 1
+    """Windows that may be opened ahead of the one in which the clock is."""
+
+    batch_ticks: int = 32
+    """Ticks released by one call at full speed."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Reads the environment. Raises `InvalidInput` for a number that is none."""
+        given = os.environ if environment is None else environment
+        url = redis_url(given.get(f"{PREFIX}REDIS_URL"))
+        numbers = {
+            each.name: _positive(name, given[name])
+            for each in fields(cls)
+            if each.type == "int" and (name := f"{PREFIX}{each.name.upper()}") in given
+        }
+        return cls(redis_url=url, queue_url=given.get(f"{PREFIX}QUEUE_URL") or url, **numbers)
+
+
+def _positive(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InvalidInput(f"{name}={text[:40]!r} is not a whole number above 0")
+    return int(text)

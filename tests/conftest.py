@@ -1,0 +1,109 @@
+"""What tests share: one real server, session names of their own, the recorded bars.
+
+What a test needs and this machine lacks skips the test with the reason; with `CI=true` it fails it.
+`PLAYHEAD_TEST_REDIS_URL` takes a running server in place of one started here, `PLAYHEAD_REAL_BARS` another
+folder of recorded bars.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import redis
+
+from shared.redis_server import RedisServer, ServerMissing
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SESSIONS_KEY = "playhead:sessions"
+SCAN_COUNT = 1_000
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that somebody else runs: it can be used, and neither stopped nor killed."""
+
+    url: str
+
+
+def lacking(reason: str) -> NoReturn:
+    """Ends the test: skipped on a laptop, failed in CI, where nothing may be left out unseen."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason} (a failure since CI=true)", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer | RunningServer]:
+    """The one server of the test run. A test that kills or restarts a server takes `own_server`."""
+    url = os.environ.get("PLAYHEAD_TEST_REDIS_URL")
+    if url:
+        yield RunningServer(url)
+        return
+    with started(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server for this test alone, on a free port, to be killed and restarted at will."""
+    with started(tmp_path / "redis") as running:
+        yield running
+
+
+def started(directory: Path) -> RedisServer:
+    try:
+        return RedisServer.start(directory=directory)
+    except ServerMissing as error:
+        lacking(str(error))
+
+
+@pytest.fixture(scope="session")
+def redis_url(server: RedisServer | RunningServer) -> str:
+    """The URL of the server of this test run."""
+    return server.url
+
+
+@pytest.fixture
+def session_name(request: pytest.FixtureRequest, redis_url: str) -> Iterator[str]:
+    """A session name that no other test has. Sessions whose names begin with it belong to the test too.
+
+    Afterwards their keys are deleted. Any other `playhead:` key left without an expiry fails the test.
+    """
+    test = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:8]
+    name = f"t-{test}-{secrets.token_hex(4)}"
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        before = set(client.scan_iter("playhead:*", count=SCAN_COUNT))
+        yield name
+        delete_sessions(client, name)
+        after = set(client.scan_iter("playhead:*", count=SCAN_COUNT)) - before - {SESSIONS_KEY}
+        leaked = sorted(key for key in after if client.ttl(key) == -1)
+    if leaked:
+        pytest.fail(f"the test left keys without an expiry: {', '.join(leaked)}", pytrace=False)
+
+
+def delete_sessions(client: redis.Redis, name: str) -> None:
+    """Deletes every key of the sessions whose names begin with `name`."""
+    keys = list(client.scan_iter(f"playhead:{{{name}*", count=SCAN_COUNT))
+    if keys:
+        client.unlink(*keys)
+    sessions = [member for member in client.smembers(SESSIONS_KEY) if str(member).startswith(name)]
+    if sessions:
+        client.srem(SESSIONS_KEY, *sessions)
+
+
+@pytest.fixture(scope="session")
+def real_bars() -> Path:
+    """The folder of recorded one-minute bars that is handed out beside the repository."""
+    place = Path(
+        os.environ.get("PLAYHEAD_REAL_BARS") or REPOSITORY.parent / "shared" / "data" / "minute-bars"
+    )
+    if not place.is_dir():
+        lacking(f"no recorded bars in {place}; set PLAYHEAD_REAL_BARS to their folder")
+    return place

@@ -1,0 +1,50 @@
+"""Shows that a job is alive while it works, however long its source takes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+from playhead.connection import connect
+from playhead.errors import RedisUnavailable
+from shared.settings import Settings
+from workers.staging import Staging, Stale
+
+LOG: Final = logging.getLogger(__name__)
+SIGNS: Final = 4
+"""Signs of life in the time after which silence counts as death."""
+
+
+class Life:
+    """A thread that reports `alive`, at once and then at intervals, on a connection of its own."""
+
+    def __init__(self, settings: Settings, session: str, job: int, attempt: str) -> None:
+        self._client = connect(settings.redis_url)
+        self._staging = Staging(self._client, session, job, attempt, settings.staged_lifetime_ms)
+        self._every_s = settings.job_silence_ms / 1000 / SIGNS
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._show, name=f"life-{attempt}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._client.close()
+
+    def _show(self) -> None:
+        while True:
+            with suppress(RedisUnavailable):  # then the silence says it
+                try:
+                    self._staging.report("alive")
+                except Stale:
+                    return
+            if self._over.wait(self._every_s):
+                return

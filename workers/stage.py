@@ -1,0 +1,69 @@
+"""The job of a worker: stage the symbols of one attempt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Final
+
+from playhead.codec import pack, runs_of
+from playhead.connection import connect
+from playhead.errors import InvalidInput
+from playhead.intervals import interval_ms
+from shared.logs import SessionLog
+from shared.request import Manifest
+from shared.settings import Settings
+from shared.ticks import Fields, ticks_of, window_end
+from workers.catchup import Catchup, catch_up
+from workers.life import Life
+from workers.staging import StagedRun, Staging, Stale, Task
+
+LOG: Final = logging.getLogger(__name__)
+
+
+def stage(session: str, job: int, attempt: str) -> None:
+    """Fetches, filters, splits and stages the symbols of one job of an addition.
+
+    Safe to run twice, late, or beside another attempt: the scripts refuse what is not the current attempt's, and a part
+    that is there already. A symbol that cannot be loaded is named in the manifest; any other error ends the attempt.
+    """
+    settings = Settings.from_environment()
+    log = SessionLog(LOG, session)
+    with connect(settings.redis_url) as client:
+        staging = Staging(client, session, job, attempt, settings.staged_lifetime_ms)
+        try:
+            task = staging.task()
+            with Life(settings, session, job, attempt):
+                _stage(staging, task, session)
+        except Stale as error:
+            log.info("%s", error)
+        except Exception as error:
+            log.exception("attempt %s failed", attempt)
+            staging.report("failed", f"{type(error).__name__}: {error}")
+            raise
+
+
+def _stage(staging: Staging, task: Task, session: str) -> None:
+    caught: dict[str, Catchup] = {}
+    rejected: dict[str, str] = {}
+    for request in task.symbols:
+        try:
+            caught[request.symbol] = catch_up(task, request, session)
+        except InvalidInput as error:  # the source's own refusals among them
+            rejected[request.symbol] = str(error)
+    closes = [task.clock_ms, task.through_ms or 0]
+    entries: list[tuple[str, Fields]] = []
+    for close_ms, fields in ticks_of(each.queued for each in caught.values()):
+        entries.append((f"{close_ms}-0", fields))
+        closes.append(close_ms)
+    through_ms = max(closes)
+    entries.append((f"{through_ms}-1", window_end(through_ms, final=True)))
+    counts = {symbol: each.counts for symbol, each in caught.items()}
+    staging.write(_runs(caught), entries, Manifest(counts, rejected, through_ms))
+
+
+def _runs(caught: dict[str, Catchup]) -> Iterator[StagedRun]:
+    for symbol, each in caught.items():
+        bars = each.written
+        for start_ms, packed in runs_of(bars.start_ms, pack(bars.values), interval_ms(bars.interval)):
+            yield symbol, bars.interval, start_ms, packed

@@ -1,0 +1,118 @@
+"""What a worker reads of an addition, and what it writes: staged keys, under the token of its attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+import redis
+
+from playhead.config import SessionConfig
+from playhead.config import decode as decode_config
+from playhead.errors import PlayheadError
+from playhead.keys import Keys
+from shared.request import AdditionRequest, Manifest, SymbolRequest
+from shared.scripts import script
+from shared.ticks import Fields
+
+_STAGE: Final = script("stage")
+_REPORT: Final = script("report")
+PART_BYTES: Final = 1 << 20
+"""Roughly what one call writes: Redis serves nobody else meanwhile."""
+
+
+class Stale(PlayheadError):
+    """The job has gone to another attempt, or the addition is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one job of an addition is about."""
+
+    command: str
+    clock_ms: int
+    through_ms: int | None
+    config: SessionConfig
+    symbols: tuple[SymbolRequest, ...]
+
+
+StagedRun = tuple[str, str, int, bytes]
+"""Symbol, interval, start of the first bar, packed bars."""
+
+
+class Staging:
+    """The staged keys of one attempt."""
+
+    def __init__(self, client: redis.Redis, session: str, job: int, attempt: str, lifetime_ms: int) -> None:
+        self._client = client
+        self._keys = Keys(session)
+        self._job = job
+        self._attempt = attempt
+        self._operation = attempt.split("-")[0]
+        self._lifetime_ms = lifetime_ms
+
+    def task(self) -> Task:
+        """Reads what is to be done. Raises `Stale`."""
+        pipe = self._client.pipeline(transaction=True)
+        pipe.hgetall(self._keys.operation)
+        pipe.hget(self._keys.state, "config")
+        operation, config = pipe.execute()
+        if operation.get(f"attempt:{self._job}".encode()) != self._attempt.encode() or config is None:
+            raise Stale(f"attempt {self._attempt} is no longer wanted")
+        final = operation[b"final"] == b"1"
+        return Task(
+            command=operation[b"command"].decode(),
+            clock_ms=int(operation[b"clock_ms"]),
+            through_ms=None if final else int(operation[b"through_ms"]),
+            config=decode_config(config),
+            symbols=AdditionRequest.decode(operation[b"request"]).jobs[self._job],
+        )
+
+    def report(self, report: str, error: str = "") -> None:
+        """Tells the coordinator `alive` or `failed`. Raises `Stale`."""
+        keys = [self._keys.operation, self._keys.reports(self._operation)]
+        if not _REPORT(self._client, keys, [self._job, self._attempt, self._lifetime_ms, report, error]):
+            raise Stale(f"attempt {self._attempt} is no longer wanted")
+
+    def write(
+        self, runs: Iterable[StagedRun], entries: Iterable[tuple[str, Fields]], manifest: Manifest
+    ) -> None:
+        """Writes session data and feed in parts, then says that they are complete. Raises `Stale`."""
+        part, size = 1, 0
+        part_runs: list[StagedRun] = []
+        part_entries: list[tuple[str, Fields]] = []
+        for run, entry in chain(((run, None) for run in runs), ((None, entry) for entry in entries)):
+            if run is not None:
+                part_runs.append(run)
+                size += len(run[3])
+            if entry is not None:
+                part_entries.append(entry)
+                size += sum(len(value) for value in entry[1].values())
+            if size >= PART_BYTES:
+                self._write_part(part, part_runs, part_entries, "")
+                part, size, part_runs, part_entries = part + 1, 0, [], []
+        self._write_part(part, part_runs, part_entries, manifest.encode())
+
+    def _write_part(
+        self, part: int, runs: Sequence[StagedRun], entries: Sequence[tuple[str, Fields]], manifest: str
+    ) -> None:
+        bars: dict[str, int] = {}
+        items: list[Any] = []
+        for symbol, interval, start_ms, packed in runs:
+            key = self._keys.staged_bars(self._attempt, symbol, interval)
+            items += (bars.setdefault(key, len(bars) + 1), start_ms, packed)
+        for entry, fields in entries:
+            items += (entry, len(fields), *chain.from_iterable(fields.items()))
+        keys = [
+            self._keys.operation,
+            self._keys.manifest(self._attempt),
+            self._keys.reports(self._operation),
+            self._keys.staged_feed(self._attempt),
+            *bars,
+        ]
+        args = [self._job, self._attempt, part, self._lifetime_ms, manifest, len(runs), len(entries), *items]
+        outcome = _STAGE(self._client, keys, args).decode()
+        if outcome != "ok":
+            raise Stale(f"part {part} of attempt {self._attempt} is refused: {outcome}")
