@@ -148,9 +148,7 @@ class Addition:
                 results[symbol] = receipt
                 bars += [(job.attempt, symbol, interval) for interval in staged.intervals]
                 ends.append(hours.close_ms)
-        jobs = {
-            job.number: job.attempt for job in self.jobs if job.manifest is not None and job.manifest.staged
-        }
+        jobs = {job.number: job.attempt for job in self.jobs if job.manifest is not None and job.manifest.staged}
         return Commit(jobs, records, bars, max(ends)), results
 
     def _finish(self, commit: Commit, results: Mapping[str, Any]) -> str:
@@ -172,9 +170,7 @@ class Addition:
         errors = dict(self.operation.request.rejected)
         for job in self.jobs:
             asked = self.operation.request.jobs[job.number]
-            errors |= (
-                job.manifest.rejected if job.manifest else {each.symbol: job.error or "" for each in asked}
-            )
+            errors |= job.manifest.rejected if job.manifest else {each.symbol: job.error or "" for each in asked}
         return {symbol: {"status": "rejected", "error": error} for symbol, error in errors.items()}
 
     def _reported(self, fields: Fields) -> _Job | None:

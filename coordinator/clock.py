@@ -36,9 +36,7 @@ class Clock:
         """The market time that the clock may have reached, `None` where there is no limit."""
         if self.speed is None:
             return None
-        return max(
-            self._market_ms, self._at(self._open_ms + int((wall_s - self._wall_s) * self.speed * 1000))
-        )
+        return max(self._market_ms, self._at(self._open_ms + int((wall_s - self._wall_s) * self.speed * 1000)))
 
     def wait_s(self, market_ms: int, wall_s: float) -> float:
         """How long it takes until the clock may read `market_ms`."""

@@ -66,18 +66,14 @@ class Commands:
         try:
             command = decode(incoming.fields)
             if state.ended:
-                raise InvalidInput(
-                    f"session {self._store.keys.session} is {state.status}; it takes no more commands"
-                )
+                raise InvalidInput(f"session {self._store.keys.session} is {state.status}; it takes no more commands")
             if isinstance(command, AddSymbol):
                 self._add(state, incoming, command, log)
                 return
             effect = self._effect(state, command)
         except InvalidInput as error:
             log.info("rejected: %s", error)
-            self._answer(
-                state, incoming, Reply(incoming.id, incoming.entry, "rejected", str(error)), Effect(), {}
-            )
+            self._answer(state, incoming, Reply(incoming.id, incoming.entry, "rejected", str(error)), Effect(), {})
             return
         holds = {*self._store.holds(), effect.place} - {effect.remove, ""}
         status = effect.status or ("paused" if holds else "running")
@@ -119,9 +115,7 @@ class Commands:
         results = {symbol: {"status": "rejected", "error": error} for symbol, error in rejected.items()}
         error = "; ".join(f"{symbol}: {text}" for symbol, text in rejected.items())
         log.info("rejected: %s", error)
-        self._answer(
-            state, incoming, Reply(incoming.id, incoming.entry, "rejected", error, results), Effect(), {}
-        )
+        self._answer(state, incoming, Reply(incoming.id, incoming.entry, "rejected", error, results), Effect(), {})
 
     def _judged(self, state: State, command: AddSymbol) -> tuple[list[SymbolRequest], dict[str, str]]:
         """The symbols that a worker is to fetch, and those refused at once, with the reason."""
@@ -140,9 +134,7 @@ class Commands:
                 rejected[text[:64]] = str(error)
         return wanted, rejected
 
-    def _answer(
-        self, state: State, incoming: Incoming, reply: Reply, effect: Effect, done: Mapping[str, Any]
-    ) -> None:
+    def _answer(self, state: State, incoming: Incoming, reply: Reply, effect: Effect, done: Mapping[str, Any]) -> None:
         self._store.answer(state.commands_at, reply, effect, done)
 
 

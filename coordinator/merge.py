@@ -58,9 +58,7 @@ class Merge:
 
     def follow(self, names: Iterable[str], clock_ms: int) -> None:
         """Follows exactly these feeds from here on. New ones are read from the clock on."""
-        self.feeds = {
-            name: self.feeds.get(name) or Feed(f"{clock_ms}-0", clock_ms, clock_ms) for name in sorted(names)
-        }
+        self.feeds = {name: self.feeds.get(name) or Feed(f"{clock_ms}-0", clock_ms, clock_ms) for name in sorted(names)}
 
     def frontier_ms(self) -> int:
         """Everything that closes by then is known."""

@@ -21,6 +21,7 @@ from coordinator.operation import Operations
 from coordinator.retention import Retention
 from coordinator.roster import Released, Roster
 from coordinator.store import State, Store
+from playhead.entries import order
 from playhead.errors import Malformed
 from playhead.intervals import interval_ms
 from playhead.symbols import MAIN_FEED
@@ -63,10 +64,14 @@ class Replay:
 
     def step(self) -> None:
         """Reads what has come, does the next thing, and waits a bounded time where there is none."""
-        self._read(block_ms=0)
-        wait_ms = self._act()
+        wait_ms = self.poll()
         if wait_ms:
             self._read(block_ms=wait_ms)
+
+    def poll(self) -> int:
+        """A step that does not wait: returns for how long there is nothing to do, in ms."""
+        self._read(block_ms=0)
+        return self._act()
 
     def close(self) -> None:
         """Closes the connection to the queue."""
@@ -96,7 +101,7 @@ class Replay:
         """Reads the state anew and sets everything by it."""
         self._state: State = self._store.load()
         state = self._state
-        while self._incoming and _at_or_before(self._incoming[0].entry, state.commands_at):
+        while self._incoming and order(self._incoming[0].entry) <= order(state.commands_at):
             self._incoming.popleft()
         self._roster = Roster(state.records)
         carried = {record.feed for record in state.records.values() if record.through_ms > state.clock_ms}
@@ -236,7 +241,3 @@ class Replay:
             return False
         self._retention.forget(through)
         return True
-
-
-def _at_or_before(entry: str, other: str) -> bool:
-    return tuple(map(int, entry.split("-"))) <= tuple(map(int, other.split("-")))

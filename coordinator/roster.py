@@ -79,9 +79,7 @@ class Roster:
                     frame = frame_of(packed)
                 except Malformed as error:
                     self.skipped += 1
-                    LOG.warning(
-                        "a group of the tick at %s in feed %s is left out: %s", tick.close_ms, feed, error
-                    )
+                    LOG.warning("a group of the tick at %s in feed %s is left out: %s", tick.close_ms, feed, error)
                     continue
                 if rows is None or rows:
                     parts.setdefault(field, []).append(_Part(value, head, frame, rows))

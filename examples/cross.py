@@ -17,9 +17,7 @@ say = partial(print, flush=True)  # at once, also into a pipe
 
 
 def short_above_long(bars: Bars, short: int, long: int) -> bool | None:
-    """Whether the mean of the last `short` closes is above that of the last `long` ones; `None` without so
-    many.
-    """
+    """Whether the mean of the last `short` closes is above that of the last `long` ones; `None` without so many."""
     if len(bars) < long:
         return None
     return bool(bars.close[-short:].mean() > bars.close[-long:].mean())

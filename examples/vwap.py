@@ -22,9 +22,7 @@ say = partial(print, flush=True)  # at once, also into a pipe
 
 
 def vwap(bars: Bars, minutes: int, clock_ms: int) -> float | None:
-    """The average of the typical price weighted by volume, over the last minutes; `None` if nothing was
-    traded.
-    """
+    """The average of the typical price weighted by volume, over the last minutes; `None` if nothing was traded."""
     window = bars.between(clock_ms - minutes * MINUTE_MS, clock_ms)
     volume = float(window.volume.sum())
     typical = (window.high + window.low + window.close) / 3

@@ -27,14 +27,7 @@ MAX_TIME_MS = 253_402_300_800_000  # the end of the year 9999: later times in an
 _ARRAY_OF_5, _FLOAT64 = 0x95, 0xCB
 _MARKS = [0, 1, 10, 19, 28, 37]
 _MARK_BYTES = np.array([_ARRAY_OF_5] + [_FLOAT64] * 5, np.uint8)
-_LAYOUT = np.dtype(
-    {
-        "names": ["open", "high", "low", "close", "volume"],
-        "formats": [">f8"] * 5,
-        "offsets": [2, 11, 20, 29, 38],
-        "itemsize": BAR_BYTES,
-    }
-)
+_FIRST_VALUE, _VALUE_STEP = 2, 9  # bytes: where the first value stands, and from one to the next
 _GROUP_FIELD = re.compile(rb"([1-9][0-9]{0,4}[smh])@([0-9]{1,15})")
 _END_OF_NAMES = b"\n"
 
@@ -69,8 +62,11 @@ def unpack(packed: bytes | memoryview) -> NDArray[np.float64]:
 
 def values_of(frame: Frame) -> NDArray[np.float64]:
     """The values of a frame that is known to be well formed, shape (n, 5)."""
-    columns = np.ascontiguousarray(frame).view(_LAYOUT).reshape(len(frame))
-    return np.stack([columns[name] for name in _LAYOUT.names or ()], axis=1).astype(np.float64)
+    if not len(frame):
+        return np.empty((0, 5), np.float64)
+    packed = np.ascontiguousarray(frame)
+    values = np.ndarray((len(frame), 5), ">f8", packed, _FIRST_VALUE, (BAR_BYTES, _VALUE_STEP))
+    return values.astype(np.float64)
 
 
 def runs_of(start_ms: NDArray[np.int64], frame: Frame, step_ms: int) -> Iterator[tuple[int, bytes]]:
@@ -96,9 +92,7 @@ def bars_of(symbol: str, interval: str, runs: Mapping[bytes, bytes], through_ms:
         raise Malformed(f"a run of {symbol} {interval} is not named by a start in milliseconds") from error
     if not ordered:
         return Bars.empty(symbol, interval)
-    starts = np.concatenate(
-        [start + step_ms * np.arange(len(packed) // BAR_BYTES) for start, packed in ordered]
-    )
+    starts = np.concatenate([start + step_ms * np.arange(len(packed) // BAR_BYTES) for start, packed in ordered])
     values = unpack(b"".join(packed for _, packed in ordered))
     if (np.diff(starts) <= 0).any():
         raise Malformed(f"runs of {symbol} {interval} overlap")

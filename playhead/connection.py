@@ -85,10 +85,7 @@ def _translated(client: redis.Redis) -> Iterator[None]:
         yield
     except (ConnectionError, TimeoutError, BusyLoadingError) as error:
         settings = client.connection_pool.connection_kwargs
-        place = (
-            settings.get("path")
-            or f"redis://{settings.get('host')}:{settings.get('port')}/{settings.get('db', 0)}"
-        )
+        place = settings.get("path") or f"redis://{settings.get('host')}:{settings.get('port')}/{settings.get('db', 0)}"
         raise RedisUnavailable(
             f"Redis at {place} does not answer ({error}); start it, or point {URL_VARIABLE} at another one"
         ) from error

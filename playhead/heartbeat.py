@@ -22,8 +22,7 @@ beat = Script("playhead", "beat")
 class Heartbeat:
     """A background thread that says once a second that a consumer lives, however long it works on one tick.
 
-    It has a connection of its own, goes on when Redis was away, and ends with `stop`, with the object or with
-    the process.
+    It has its own connection, goes on when Redis was away, and ends with `stop`, with the object or with the process.
     """
 
     def __init__(self, url: str, keys: Keys, name: str, holder: str) -> None:

@@ -91,9 +91,7 @@ def read_info(client: redis.Redis, keys: Keys, intervals: tuple[str, ...]) -> Se
         {
             name: SymbolInfo(
                 records.decode(found[name.encode()]),
-                {interval: _interval_info(interval, _pairs(next(each))) for interval in intervals}
-                if sizes
-                else {},
+                {interval: _interval_info(interval, _pairs(next(each))) for interval in intervals} if sizes else {},
             )
             for name in names
         },

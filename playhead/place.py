@@ -15,9 +15,7 @@ _LATE_CONSUMER: Final = "follow under another name, which begins at the oldest t
 _LATE_READER: Final = "subscribe again to go on from the end, or under a name: the clock waits for that"
 
 
-def check_place(
-    session: str, history: str, read: str, state: Mapping[str, bytes | None], registered: bool
-) -> None:
+def check_place(session: str, history: str, read: str, state: Mapping[str, bytes | None], registered: bool) -> None:
     """Raises where what comes after the entry `read` is not all there, or is not what it was.
 
     `history` is the session's when the reader began, `state` has `FIELDS`.

@@ -63,9 +63,7 @@ class Session:
         self.url = redis_url(url)
         self._client = connect(self.url)
         try:
-            self.name = (
-                name or os.environ.get(sessions.SESSION_VARIABLE) or sessions.only_one(self._client, self.url)
-            )
+            self.name = name or os.environ.get(sessions.SESSION_VARIABLE) or sessions.only_one(self._client, self.url)
             self._keys = Keys(self.name)
             self.config = sessions.config_of(self._client, self._keys, self.url)
         except BaseException:
@@ -148,9 +146,7 @@ class Session:
     def transaction(self) -> AbstractContextManager[Pipeline]:
         """The transaction of the item in hand; see `Subscription.transaction`."""
         if self._subscription is None:
-            raise InvalidInput(
-                "there is no subscription; open a transaction inside the loop over subscribe()"
-            )
+            raise InvalidInput("there is no subscription; open a transaction inside the loop over subscribe()")
         return self._subscription.transaction()
 
     def send(self, command: Command, id: str | None = None, timeout_s: float = REPLY_TIMEOUT_S) -> Reply:
@@ -241,9 +237,7 @@ class Session:
                 return None
             case [b"unknown"]:
                 there = ", ".join(sorted(text(name) for name in self._client.hkeys(self._keys.symbols)))
-                raise UnknownSymbol(
-                    f"{symbol} is not in session {self.name}; there are {there or 'no symbols yet'}"
-                )
+                raise UnknownSymbol(f"{symbol} is not in session {self.name}; there are {there or 'no symbols yet'}")
         raise self._gone()
 
     def _gone(self) -> SessionNotFound:

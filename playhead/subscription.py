@@ -98,9 +98,7 @@ class Subscription(Iterator[Message]):
 
     @property
     def bounds_reads(self) -> bool:
-        """Whether the session is read as of the position: once this consumer has been handed anything, now or
-        before.
-        """
+        """Whether reads are as of the position: once this consumer has been handed anything, now or before."""
         return self._handed and not self.closed
 
     def __iter__(self) -> Self:
@@ -136,9 +134,7 @@ class Subscription(Iterator[Message]):
         if self._consumer is None:
             raise InvalidInput("only a registered consumer has a position to save; give subscribe() a name")
         if self.closed or self._in_hand is None:
-            raise InvalidInput(
-                "there is no item in hand; open the transaction inside the loop over the subscription"
-            )
+            raise InvalidInput("there is no item in hand; open the transaction inside the loop over the subscription")
         with self._client.pipeline() as output:
             output.execute = _refuse_execute  # type: ignore[method-assign]
             yield output
@@ -146,9 +142,7 @@ class Subscription(Iterator[Message]):
             self._done = self._in_hand.entry
 
     def close(self) -> None:
-        """Saves what is done, ends the signs of life and frees the name. Does not wait for a Redis that is
-        away.
-        """
+        """Saves what is done, ends the signs of life and frees the name. Does not wait for a Redis that is away."""
         if self.closed:
             return
         self.closed = True
@@ -158,9 +152,7 @@ class Subscription(Iterator[Message]):
         try:
             self._consumer.leave(self._done)
         except RedisUnavailable as error:
-            logger.warning(
-                "the position %s of consumer %s was not saved: %s", self._done, self._consumer.name, error
-            )
+            logger.warning("the position %s of consumer %s was not saved: %s", self._done, self._consumer.name, error)
 
     def __enter__(self) -> Self:
         return self

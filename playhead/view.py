@@ -32,9 +32,7 @@ class View:
     wait.
     """
 
-    def __init__(
-        self, client: redis.Redis, keys: Keys, history: str, position: str, patience: Patience
-    ) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, history: str, position: str, patience: Patience) -> None:
         self.position = position
         self.clock_ms = time_ms(position)
         self._client = client
@@ -61,9 +59,7 @@ class View:
                 self._take_all()
 
     def forget(self) -> None:
-        """Drops what was read. For when a message could not be understood: its bars or symbols may be missing
-        here.
-        """
+        """Drops what was read. For when a message could not be understood: its bars or symbols may be missing here."""
         self._columns.clear()
         self._taken.clear()
         self._waiting.clear()

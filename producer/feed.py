@@ -10,6 +10,7 @@ import redis
 from redis.exceptions import ResponseError
 
 from playhead.connection import text
+from playhead.entries import BEGINNING
 from playhead.errors import Fenced, SessionNotFound
 from playhead.symbols import MAIN_FEED, SymbolRecord
 from playhead.symbols import decode as decode_record
@@ -17,7 +18,6 @@ from shared.lease import Lease
 from shared.scripts import script
 from shared.ticks import Fields
 
-EMPTY: Final = "0-0"
 _OPEN_WINDOW: Final = script("open_window")
 _PUBLISH: Final = script("publish")
 _FAIL: Final = script("fail")
@@ -43,7 +43,7 @@ class MainFeed:
             last: bytes = self._client.xinfo_stream(self._feed)["last-generated-id"]
         except ResponseError as error:
             if "no such key" in str(error):
-                return EMPTY
+                return BEGINNING
             raise
         return last.decode()
 
@@ -80,9 +80,7 @@ class MainFeed:
         if outcome == "missing":
             raise SessionNotFound(f"session {self._keys.session} is gone")
         if outcome == "other":
-            raise Fenced(
-                f"the main feed ends at {reply[1].decode()}, not at {after}: another producer writes it"
-            )
+            raise Fenced(f"the main feed ends at {reply[1].decode()}, not at {after}: another producer writes it")
         return int(reply[1])
 
     def fail(self, error: str) -> None:

@@ -13,8 +13,10 @@ import redis
 
 from playhead.config import SessionConfig
 from playhead.config import decode as decode_config
+from playhead.entries import BEGINNING, order, time_ms
+from playhead.errors import PlayheadError
 from playhead.intervals import DAY_MS
-from producer.feed import EMPTY, MainFeed
+from producer.feed import MainFeed
 from producer.window import Window
 from shared.lease import Lease
 from shared.logs import SessionLog
@@ -43,80 +45,83 @@ class Publisher:
         self._loading: Future[list[FeedTick]] | None = None
         self._ticks: Iterator[FeedTick] | None = None
         self._config: SessionConfig | None = None
-        self._last = EMPTY
+        self._last = BEGINNING
         self._window_ms = 0
         self._bound = settings.feed_ticks_ahead
         self._done = False
 
     def step(self) -> None:
         """Opens, reads or publishes a little, or waits for the clock. Bounded, so that the lease is kept."""
-        if self._done:
-            time.sleep(RESTING_S)
-        elif self._config is None:
-            self._begin()
-        elif self._ticks is not None:
-            self._publish(self._ticks)
-        elif self._loading is not None:
-            self._await_window(self._loading)
-        else:
-            self._open(self._config)
+        time.sleep(self.poll())
 
-    def _begin(self) -> None:
-        status, config, first_ms = self._feed.state("status", "config", "first_ms")
-        self._done = status in ("finished", "stopped", "failed")
-        if config is None or status == "created" or first_ms is None:
-            time.sleep(IDLE_S)
-            return
-        self._config = decode_config(config.encode())
-        self._last = self._feed.last_entry()
-        self._window_ms = int(first_ms) // WINDOW_MS * WINDOW_MS
-        last_ms, _, number = self._last.partition("-")
-        if self._last != EMPTY:
-            # A window holds the ticks after its start up to its end; the mark has the end's time and the number 1.
-            finished = int(number) > 0
-            self._window_ms = int(last_ms) if finished else (int(last_ms) - 1) // WINDOW_MS * WINDOW_MS
-            self._done = self._done or int(number) > 1
-            self._log.info("going on after %s", self._last)
+    def poll(self) -> float:
+        """A step that does not wait: returns for how long there is nothing to do, in seconds."""
+        if self._done:
+            return RESTING_S
+        if self._config is None:
+            return self._begin()
+        if self._ticks is not None:
+            return self._publish(self._ticks)
+        if self._loading is not None:
+            return self._await_window(self._loading)
+        return self._open(self._config)
 
     def close(self) -> None:
         """Gives up what is being read. A source that hangs must not keep the process alive."""
         self._loader.shutdown(wait=False, cancel_futures=True)
 
-    def _open(self, config: SessionConfig) -> None:
+    def _begin(self) -> float:
+        status, config, first_ms = self._feed.state("status", "config", "first_ms")
+        self._done = status in ("finished", "stopped", "failed")
+        if config is None or status == "created" or first_ms is None:
+            return IDLE_S
+        self._config = decode_config(config.encode())
+        self._last = self._feed.last_entry()
+        self._window_ms = int(first_ms) // WINDOW_MS * WINDOW_MS
+        if self._last != BEGINNING:
+            # A window holds the ticks after its start up to its end; the mark has the end's time and the number 1.
+            last_ms, number = order(self._last)
+            self._window_ms = last_ms if number else (last_ms - 1) // WINDOW_MS * WINDOW_MS
+            self._done = self._done or number > 1
+            self._log.info("going on after %s", self._last)
+        return 0
+
+    def _open(self, config: SessionConfig) -> float:
         end_ms = self._window_ms + WINDOW_MS
         symbols = self._feed.open_window(self._window_ms, end_ms, self._settings.windows_ahead * WINDOW_MS)
         if symbols == "final":
             self._append([(f"{self._window_ms}-2", window_end(self._window_ms, final=True))])
             self._done = True
         elif isinstance(symbols, str):
-            time.sleep(IDLE_S)
+            return IDLE_S
         else:
             window = Window(self._window_ms, end_ms, symbols)
             # In a thread: reading may take longer than a lease lives.
             self._loading = self._loader.submit(lambda: list(window.read(config)))
+        return 0
 
-    def _await_window(self, loading: Future[list[FeedTick]]) -> None:
+    def _await_window(self, loading: Future[list[FeedTick]]) -> float:
         if wait([loading], IDLE_S).not_done:
-            return
+            return 0
         try:
             ticks = loading.result()
         except Exception as error:  # noqa: BLE001 - whatever a source raises ends this session, and no other
             self._loading = None
             self._done = True
             self._log.error("reading the window failed: %s", error)
-            self._feed.fail(f"{type(error).__name__}: {error}")
-            return
+            self._feed.fail(str(error) if isinstance(error, PlayheadError) else f"{type(error).__name__}: {error}")
+            return 0
         self._loading = None
-        last_ms = int(self._last.partition("-")[0])
+        last_ms = time_ms(self._last)
         self._ticks = iter([tick for tick in ticks if tick[0] > last_ms])
         size = sum(len(value) for _, fields in ticks[:BATCH_TICKS] for value in fields.values()) or 1
         fitting = self._settings.feed_bytes_ahead * min(len(ticks), BATCH_TICKS) // size
         self._bound = max(BATCH_TICKS, min(self._settings.feed_ticks_ahead, fitting))
+        return 0
 
-    def _publish(self, ticks: Iterator[FeedTick]) -> None:
+    def _publish(self, ticks: Iterator[FeedTick]) -> float:
         if self._feed.length() >= self._bound:
-            time.sleep(IDLE_S)
-            return
+            return IDLE_S
         entries = [(f"{close_ms}-0", fields) for close_ms, fields in islice(ticks, BATCH_TICKS)]
         if len(entries) < BATCH_TICKS:
             end_ms = self._window_ms + WINDOW_MS
@@ -124,6 +129,7 @@ class Publisher:
             self._ticks = None
             self._window_ms = end_ms
         self._append(entries)
+        return 0
 
     def _append(self, entries: list[tuple[str, Fields]]) -> None:
         self._feed.publish(self._last, entries)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,7 +29,7 @@ class _Child:
     command: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     started_s: float = 0.0
-    backoff_s: float = FIRST_BACKOFF_S
+    backoff_s: float = field(default_factory=lambda: FIRST_BACKOFF_S)
     due_s: float = 0.0  # when it is started again, where it is not running
 
 

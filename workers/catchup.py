@@ -25,7 +25,10 @@ LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Catchup:
-    """The bars of one symbol in regular hours, split at the clock, and how they were counted."""
+    """The bars of one symbol in regular hours, split at the clock, and how they were counted.
+
+    `queued` are those that its own feed is to carry; the rest of the day's is in windows that open later.
+    """
 
     written: Bars
     queued: Bars
@@ -45,11 +48,6 @@ def catch_up(task: Task, request: SymbolRequest, session: str) -> Catchup:
     shown = hours.current(task.clock_ms) or hours.sessions[0]
     first_ms, end_ms = local_dates(hours, shown)
     loaded = source.get_bars(symbol, config.interval, first_ms, max(end_ms, through_ms - step_ms + 1))
-    # What closes later comes with a window of the main feed that is still to be opened.
-    closes_ms = loaded.start_ms + step_ms
-    regular = hours.regular(loaded)
-    later = np.isin(loaded.start_ms, regular.start_ms) & (closes_ms > through_ms)
-    loaded = loaded.where(~later)
     if not len(loaded):
         raise SourceError(
             f"{source.uri} has no {config.interval} bars of {symbol} for {shown.label}; choose another date or source"
@@ -64,6 +62,8 @@ def catch_up(task: Task, request: SymbolRequest, session: str) -> Catchup:
     regular = hours.regular(loaded)
     closed = regular.start_ms + step_ms <= task.clock_ms
     written, queued = regular.where(closed), regular.where(~closed)
+    # What closes later comes with a window of the main feed that is still to be opened.
+    staged = queued.where(queued.start_ms + step_ms <= through_ms)
     dropped = hours.dropped(loaded)
     dropped_before = int(np.count_nonzero(loaded.start_ms < task.clock_ms)) - int(
         np.count_nonzero(regular.start_ms < task.clock_ms)
@@ -72,7 +72,7 @@ def catch_up(task: Task, request: SymbolRequest, session: str) -> Catchup:
     missing = hours.expected(step_ms, task.clock_ms) - len(written)
     intervals = (config.interval,) if len(written) else ()
     counts = StagedSymbol(len(loaded), len(written), len(queued), dropped, missing, intervals)
-    return Catchup(written, queued, counts)
+    return Catchup(written, staged, counts)
 
 
 def local_dates(hours: Hours, session: TradingSession) -> tuple[int, int]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from playhead.cli import data, services, session, up, watch
-from playhead.cli.output import print_error
+from playhead.cli.output import print_error, print_line
 from playhead.errors import PlayheadError
 
 __all__ = ["app", "main"]
@@ -41,6 +41,26 @@ app = typer.Typer(
     help="Replays recorded market bars over Redis on one clock, and adds symbols in mid-session.",
     epilog="Example: playhead up --id demo --symbols RIVN --date 2025-07-02 --speed 60",
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print_line(f"playhead {version('playhead')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
 app.add_typer(session.app, name="session")
 app.add_typer(data.app, name="data")
 watch.register(app)

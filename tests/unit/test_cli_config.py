@@ -41,9 +41,7 @@ def test_a_symbols_file_has_one_a_line_with_comments(tmp_path: Path) -> None:
     assert [each.symbol for each in config.symbols] == ["MSFT", "RIVN", "AAPL"]
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"), [(b"# none\n", "names no symbol"), (b"\xff\xfe", "not UTF-8")]
-)
+@pytest.mark.parametrize(("content", "reason"), [(b"# none\n", "names no symbol"), (b"\xff\xfe", "not UTF-8")])
 def test_a_symbols_file_that_is_no_list_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "symbols.txt"
     file.write_bytes(content)
@@ -70,9 +68,7 @@ def test_a_plain_source_is_the_sessions_and_one_with_a_symbol_is_its_own() -> No
     )
 
 
-def test_a_relative_path_of_a_file_source_becomes_absolute(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_path_of_a_file_source_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/ada")
     assert absolute_source("csv:bars?delimiter=;") == f"csv:{tmp_path}/bars?delimiter=;"

@@ -56,6 +56,10 @@ def test_the_bare_command_shows_help() -> None:
     assert "Usage: playhead" in (out + err).replace("root", "playhead")
 
 
+def test_the_version_is_printed() -> None:
+    assert run("--version")[1].startswith("playhead 0.")
+
+
 @pytest.mark.parametrize(
     "line",
     ["session step 0", "session step x", "session start --symbols RIVN", "data add-symbol", "data nonsense"],

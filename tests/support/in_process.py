@@ -1,0 +1,123 @@
+"""Producer, coordinator and workers in the test's own process and thread, on a real server: every run is the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+from coordinator.replay import Replay
+from playhead import config as configs
+from playhead import messages
+from playhead.bars import Bars
+from playhead.codec import bars_of
+from playhead.commands import AddSymbol, Command, Resume, RunUntil, decode_reply, encode, speed_text
+from playhead.config import SessionConfig
+from playhead.connection import connect, text
+from playhead.keys import SESSIONS, Keys
+from playhead.messages import Message
+from playhead.scripts import Script
+from producer.publisher import Publisher
+from shared.lease import Lease
+from shared.settings import Settings
+from workers.stage import stage
+
+TIMEOUT_S = 20.0
+_create = Script("playhead", "create")
+
+
+class Inline:
+    """Runs each job where it is sent, in place of a queue and a worker."""
+
+    def send(self, session: str, job: int, attempt: str) -> None:
+        stage(session, job, attempt)
+
+    def close(self) -> None:
+        return None
+
+
+class InProcess:
+    """One session, driven step by step until a condition holds."""
+
+    def __init__(self, url: str, name: str, config: SessionConfig) -> None:
+        self.keys = Keys(name)
+        self.client = connect(url)
+        self.client.sadd(SESSIONS, name)
+        history = [configs.encode(config), name, 0, speed_text(config.speed)]
+        assert _create(self.client, [self.keys.state], history) == 1
+        self._settings = Settings(url, url)
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Gives the session to a new coordinator and a new producer, as after a crash of both."""
+        self.client.delete(self.keys.lease("coordinator"), self.keys.lease("producer"))
+        self._replay = Replay(self.client, self._lease("coordinator"), self._settings)
+        self._replay._dispatcher = Inline()  # type: ignore[assignment]  # the queue is tested elsewhere
+        self._publisher = Publisher(self.client, self._lease("producer"), self._settings)
+
+    def run(self, until: Callable[[], bool], what: str) -> None:
+        """Steps producer and coordinator until a condition holds."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while not until():
+            self._publisher.poll()
+            self._replay.poll()
+            assert time.monotonic() < deadline, f"{what} did not come: {self.client.hgetall(self.keys.state)}"
+
+    def send(self, command: Command) -> Any:
+        """The reply to a command."""
+        entry = self.client.xadd(self.keys.commands, encode(command))  # type: ignore[arg-type]
+        found: list[Any] = []
+
+        def answered() -> bool:
+            replies = self.client.xrange(self.keys.replies)
+            found.extend(fields for _, fields in replies if fields[b"entry"] == entry)
+            return bool(found)
+
+        self.run(answered, f"a reply to {command}")
+        return decode_reply(found[0])
+
+    def run_until(self, time_text: str) -> None:
+        """Runs until the clock has stopped at a time."""
+        reply = self.send(RunUntil(time_text))
+        assert reply.status == "ok", reply
+        self.run(lambda: self.client.scard(self.keys.holds) == 1, f"the stop at {time_text}")
+
+    def add(self, symbols: Sequence[str]) -> Any:
+        """The reply to an addition."""
+        return self.send(AddSymbol(tuple(symbols)))
+
+    def finish(self) -> None:
+        """Plays to the end."""
+        self.send(Resume())
+        self.run(lambda: self.client.hget(self.keys.state, "status") == b"finished", "the end")
+
+    def clock_ms(self) -> int:
+        return int(self.client.hget(self.keys.state, "clock_ms") or 0)
+
+    def data(self, symbol: str, interval: str) -> Bars:
+        """Session data of a symbol."""
+        return bars_of(symbol, interval, self.client.hgetall(self.keys.bars(symbol, interval)))  # type: ignore[arg-type]
+
+    def symbols(self) -> set[str]:
+        return {text(symbol) for symbol in self.client.hkeys(self.keys.symbols)}
+
+    def notifications(self) -> list[Message]:
+        """All that was emitted, in order."""
+        entries: Any = self.client.xrange(self.keys.notifications)
+        return [messages.decode(entry, fields) for entry, fields in entries]
+
+    def close(self) -> None:
+        """Takes the session away."""
+        self._publisher.close()
+        keys = list(self.client.scan_iter(f"{self.keys.state}*", count=1000))
+        self.client.delete(*keys)
+        self.client.srem(SESSIONS, self.keys.session)
+        self.client.close()
+
+    def _lease(self, role: str) -> Lease:
+        lease = Lease(self.client, self.keys, role, lifetime_ms=60_000)
+        assert lease.acquire()
+        return lease
+
+
