@@ -7,22 +7,18 @@ folder of recorded bars.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
-import redis
 
 from shared.redis_server import RedisServer, ServerMissing
+from tests.support.sessions import own_sessions
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SESSIONS_KEY = "playhead:sessions"
-SCAN_COUNT = 1_000
 
 
 @dataclass(frozen=True)
@@ -72,30 +68,9 @@ def redis_url(server: RedisServer | RunningServer) -> str:
 
 @pytest.fixture
 def session_name(request: pytest.FixtureRequest, redis_url: str) -> Iterator[str]:
-    """A session name that no other test has. Sessions whose names begin with it belong to the test too.
-
-    Afterwards their keys are deleted. Any other `playhead:` key left without an expiry fails the test.
-    """
-    test = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:8]
-    name = f"t-{test}-{secrets.token_hex(4)}"
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        before = set(client.scan_iter("playhead:*", count=SCAN_COUNT))
+    """A session name that no other test has; see `own_sessions`."""
+    with own_sessions(redis_url, request.node.nodeid) as name:
         yield name
-        delete_sessions(client, name)
-        after = set(client.scan_iter("playhead:*", count=SCAN_COUNT)) - before - {SESSIONS_KEY}
-        leaked = sorted(key for key in after if client.ttl(key) == -1)
-    if leaked:
-        pytest.fail(f"the test left keys without an expiry: {', '.join(leaked)}", pytrace=False)
-
-
-def delete_sessions(client: redis.Redis, name: str) -> None:
-    """Deletes every key of the sessions whose names begin with `name`."""
-    keys = list(client.scan_iter(f"playhead:{{{name}*", count=SCAN_COUNT))
-    if keys:
-        client.unlink(*keys)
-    sessions = [member for member in client.smembers(SESSIONS_KEY) if str(member).startswith(name)]
-    if sessions:
-        client.srem(SESSIONS_KEY, *sessions)
 
 
 @pytest.fixture(scope="session")

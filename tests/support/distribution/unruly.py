@@ -1,0 +1,59 @@
+"""Data sources that do not behave, registered by entry point as anybody's are.
+
+With this folder on `PYTHONPATH` the services find them; no test imports this module.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+
+from playhead.bars import Bars
+from shared.sources.sample import SampleSource
+from shared.sources.source import OneByOne
+
+POLL_S = 0.01
+
+
+class _Unruly(OneByOne):
+    adjusted = False
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.path = Path(uri.partition(":")[2])
+
+    def symbols(self) -> list[str]:
+        return []
+
+    def check(self) -> None:
+        return None
+
+
+class GateSource(_Unruly):
+    """`gate:PATH`: gives what `sample:` gives, once there is a file PATH. Whoever waits adds its process id, on a line
+    of its own, to the file PATH.waiting.
+    """
+
+    def get_bars(self, symbol: str, interval: str, start: datetime | int, end: datetime | int) -> Bars:
+        with self.path.with_name(f"{self.path.name}.waiting").open("a") as waiting:
+            waiting.write(f"{os.getpid()}\n")
+        while not self.path.exists():
+            time.sleep(POLL_S)
+        return SampleSource("sample:").get_bars(symbol, interval, start, end)
+
+
+class RaisingSource(_Unruly):
+    """`raises:`: an error that no source may raise."""
+
+    def get_bars(self, symbol: str, interval: str, start: datetime | int, end: datetime | int) -> Bars:
+        raise RuntimeError(f"the disk under {symbol} is on fire")
+
+
+class HangingSource(_Unruly):
+    """`hangs:`: never answers."""
+
+    def get_bars(self, symbol: str, interval: str, start: datetime | int, end: datetime | int) -> Bars:
+        while True:
+            time.sleep(POLL_S)
