@@ -24,19 +24,32 @@ class Clock:
         self._starts = [start for start, _ in open_ranges]
         self._ends = [end for _, end in open_ranges]
         self._before = [0, *accumulate(end - start for start, end in open_ranges)]
+        self._suspended_s: float | None = None
         self.anchor(market_ms, wall_s)
 
     def anchor(self, market_ms: int, wall_s: float) -> None:
-        """Says that the clock reads `market_ms` now: after a hold, a change of speed, a wait for data."""
+        """Says that the clock reads `market_ms` now."""
         self._open_ms = self._elapsed(market_ms)
         self._market_ms = market_ms
         self._wall_s = wall_s
+
+    def suspend(self, wall_s: float) -> None:
+        """Stops counting: there is a hold. What has passed of the present minute is kept."""
+        if self._suspended_s is None:
+            self._suspended_s = wall_s
+
+    def resume(self, wall_s: float) -> None:
+        """Counts on from where it was suspended."""
+        if self._suspended_s is not None:
+            self._wall_s += wall_s - self._suspended_s
+            self._suspended_s = None
 
     def reading(self, wall_s: float) -> int | None:
         """The market time that the clock may have reached, `None` where there is no limit."""
         if self.speed is None:
             return None
-        return max(self._market_ms, self._at(self._open_ms + int((wall_s - self._wall_s) * self.speed * 1000)))
+        counted_s = (wall_s if self._suspended_s is None else self._suspended_s) - self._wall_s
+        return max(self._market_ms, self._at(self._open_ms + int(counted_s * self.speed * 1000)))
 
     def wait_s(self, market_ms: int, wall_s: float) -> float:
         """How long it takes until the clock may read `market_ms`."""

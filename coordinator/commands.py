@@ -35,7 +35,7 @@ from shared.request import AdditionRequest, SymbolRequest
 LOG: Final = logging.getLogger(__name__)
 JOB_SYMBOLS: Final = 8
 """Symbols of one job of an addition: enough to share a read of a data set, few enough to keep many workers busy."""
-MAX_ID: Final = 200  # characters of a command's id
+MAX_ID: Final = 200  # bytes of a command's id
 Fields = Mapping[bytes, bytes]
 
 
@@ -48,9 +48,14 @@ class Incoming:
 
     @property
     def id(self) -> str:
-        """The id that its sender gave it, else its entry's."""
+        """The id that its sender gave it, else its entry's; that too where the given one is too long."""
         given = self.fields.get(b"id", b"").decode(errors="replace")
         return given if 0 < len(given) <= MAX_ID else self.entry
+
+    def check(self) -> None:
+        """Raises `InvalidInput` for an id that is too long: a repeated one could not be known again."""
+        if len(self.fields.get(b"id", b"")) > MAX_ID:
+            raise InvalidInput(f"the id of a command may have {MAX_ID} bytes")
 
 
 class Commands:
@@ -64,6 +69,7 @@ class Commands:
         """Answers a command, or begins the addition that it asks for. The state is read anew after that."""
         log = SessionLog(LOG, self._store.keys.session, incoming.id)
         try:
+            incoming.check()
             command = decode(incoming.fields)
             if state.ended:
                 raise InvalidInput(f"session {self._store.keys.session} is {state.status}; it takes no more commands")
@@ -128,8 +134,8 @@ class Commands:
                 if symbol in state.records:
                     raise InvalidInput(f"{symbol} is in session {self._store.keys.session} already")
                 name = command.calendar or calendar_name_for(symbol, {}, config.calendar)
-                Hours.of(name, config.date, config.end)
-                wanted.append(SymbolRequest(symbol, name, command.source))
+                market = Hours.of(name, config.date, config.end).market
+                wanted.append(SymbolRequest(symbol, market.name, command.source))
             except InvalidInput as error:
                 rejected[text[:64]] = str(error)
         return wanted, rejected

@@ -59,6 +59,8 @@ class Replay:
         self._retention.note(*self._store.kept())
         self._incoming: deque[Incoming] = deque()
         self._addition: Addition | None = None
+        self._clock = Clock((), None, 0, 0.0)
+        self._clock_of: tuple[float | None, set[str]] | None = None
         self._load()
         self._commands_read = self._state.commands_at
 
@@ -84,6 +86,7 @@ class Replay:
             self._load()
             return 0
         if self._addition is not None:
+            self._clock.suspend(time.monotonic())
             if not self._addition.check():
                 return HELD_MS
             self._addition.end(self._state)
@@ -106,12 +109,7 @@ class Replay:
         self._roster = Roster(state.records)
         carried = {record.feed for record in state.records.values() if record.through_ms > state.clock_ms}
         self._merge.follow({MAIN_FEED, *carried}, state.clock_ms)
-        hours = {
-            record.calendar: Hours.of(record.calendar, state.config.date, state.config.end)
-            for record in state.records.values()
-        }
-        if hours:
-            self._clock = Clock(open_ranges(hours.values()), state.speed, state.clock_ms, time.monotonic())
+        self._set_clock()
         self._held = self._store.held()
         operation = self._operations.load() if state.operation else None
         if operation is None:
@@ -121,6 +119,18 @@ class Replay:
                 operation, self._operations, self._dispatcher, self._settings, self._store.keys.session
             )
             self._addition.start()
+
+    def _set_clock(self) -> None:
+        """Makes the clock anew where speed or hours have changed; it goes on from where it was."""
+        state = self._state
+        calendars = {record.calendar for record in state.records.values()}
+        if not calendars or self._clock_of == (state.speed, calendars):
+            return
+        now_s = time.monotonic()
+        hours = [Hours.of(name, state.config.date, state.config.end) for name in calendars]
+        reading_ms = self._clock.reading(now_s)
+        self._clock = Clock(open_ranges(hours), state.speed, max(state.clock_ms, reading_ms or 0), now_s)
+        self._clock_of = (state.speed, calendars)
 
     def _read(self, block_ms: int) -> None:
         """Takes what is new in the commands, the feeds and the reports of an addition."""
@@ -155,13 +165,15 @@ class Replay:
         if self._held:
             self._held = self._store.held()
             if self._held:
+                self._clock.suspend(time.monotonic())
                 return HELD_MS
-            self._clock.anchor(state.clock_ms, time.monotonic())
         if not self._make_room():
             return HELD_MS
         now_s = time.monotonic()
+        self._clock.resume(now_s)
         target_ms = min(self._merge.frontier_ms(), state.end_ms, state.stop_ms or state.end_ms)
-        reading_ms = self._clock.reading(now_s)
+        # A step is taken at once, at any speed.
+        reading_ms = self._clock.reading(now_s) if state.stop_ticks is None else None
         if reading_ms is not None:
             target_ms = min(target_ms, reading_ms)
         most = 1 if reading_ms is not None else self._settings.batch_ticks
@@ -213,6 +225,8 @@ class Replay:
         for name, ended in feeds.items():
             if ended:
                 del self._merge.feeds[name]
+        if left is not None:
+            self._clock.anchor(clock_ms, time.monotonic())
         stopped = clock_ms == state.stop_ms or left == 0
         state.clock_ms, state.stop_ticks = clock_ms, left
         if stopped:

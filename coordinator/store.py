@@ -23,8 +23,8 @@ from shared.lease import Lease
 from shared.scripts import script
 
 USER_HOLD: Final = "user"
-CONSUMER_DEAD_MS: Final = 10_000
-"""A consumer without a heartbeat for so long is not waited for any more."""
+WAITED_FOR_MS: Final = 10_000
+"""The clock waits for a consumer until it has shown no life for so long. (Its name is free sooner.)"""
 
 _OPEN: Final = script("open_session")
 _FAIL: Final = script("fail")
@@ -218,7 +218,7 @@ class Store:
             self.keys.consumers,
             *map(self.keys.consumer, names),
         ]
-        outcome, *behind = _TRIM(self.client, keys, [self.token, ms, number, CONSUMER_DEAD_MS, *names])
+        outcome, *behind = _TRIM(self.client, keys, [self.token, ms, number, WAITED_FOR_MS, *names])
         self._outcome(outcome)
         return tuple(name.decode() for name in behind)
 

@@ -16,7 +16,7 @@ from playhead.scripts import Script
 
 REPLY_TIMEOUT_S: Final = 10.0
 ADD_TIMEOUT_S: Final = 90.0
-"""An addition ends by its own deadline of 60 s, and answers then."""
+"""An addition ends by its own deadline, 30 s unless the coordinator is told otherwise, and answers then."""
 BLOCK_MS: Final = 1_000
 _REPLIES: Final = 100
 _PAUSE_S: Final = 0.1

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
 
-from shared.redis_server import _DIE_WITH_PARENT
+from shared.redis_server import DIE_WITH_PARENT
 
 STOP_TIMEOUT_S: Final = 5.0
 FIRST_BACKOFF_S: Final = 0.5
@@ -97,7 +97,7 @@ class Processes:
     def _launch(self, child: _Child) -> None:
         command = list(child.command)
         if sys.platform == "linux":
-            command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
+            command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), *command]
         child.started_s = time.monotonic()
         child.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=self._environment, process_group=0)
 

@@ -41,7 +41,7 @@ _LOG_FILE = "server.log"
 # Asks the kernel to kill this process with its parent, and then becomes the server. Done in a process between
 # rather than in `preexec_fn`, which can deadlock a parent that has threads. A parent that was gone before
 # the request was made is seen by the changed parent id.
-_DIE_WITH_PARENT = """
+DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 PR_SET_PDEATHSIG = 1
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -200,7 +200,7 @@ class RedisServer:
         for name, value in self._options.items():
             command += [f"--{name}", value]
         if sys.platform == "linux":
-            command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
+            command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), *command]
         with (self._directory / _LOG_FILE).open("ab") as log:
             log_start = log.tell()
             self._process = subprocess.Popen(

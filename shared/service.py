@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import redis
 
 from playhead.connection import connect, text
-from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisUnavailable
+from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisUnavailable, SessionNotFound
 from playhead.keys import SESSIONS, Keys
 from shared.lease import Lease
 from shared.logs import SessionLog
@@ -97,6 +97,8 @@ class Service:
                     server.step()
         except RedisUnavailable as error:
             self._say_unreachable(error)
+        except SessionNotFound:
+            log.info("the session was deleted")
         except Fenced as error:
             log.warning("%s", error)
         except Exception:  # the session goes on under a new lease; the cause must not pass unseen

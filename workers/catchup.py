@@ -79,8 +79,6 @@ def local_dates(hours: Hours, session: TradingSession) -> tuple[int, int]:
     """The exchange-local dates that a session touches, as a half-open range in UTC milliseconds."""
     first = local(session.open_ms, hours.zone).date()
     last = local(session.close_ms - 1, hours.zone).date()
-    midnights = (
-        datetime.combine(day, time(), hours.market.zone) for day in (first, last + timedelta(days=1))
-    )
+    midnights = (datetime.combine(day, time(), hours.market.zone) for day in (first, last + timedelta(days=1)))
     first_ms, end_ms = (to_ms(midnight) for midnight in midnights)
     return first_ms, end_ms

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Iterator
 from typing import Final
 
+from rq.timeouts import BaseTimeoutException
+
 from playhead.codec import pack, runs_of
 from playhead.connection import connect
-from playhead.errors import InvalidInput
+from playhead.errors import InvalidInput, RedisUnavailable
 from playhead.intervals import interval_ms
 from shared.logs import SessionLog
 from shared.request import Manifest
@@ -25,7 +27,7 @@ def stage(session: str, job: int, attempt: str) -> None:
     """Fetches, filters, splits and stages the symbols of one job of an addition.
 
     Safe to run twice, late, or beside another attempt: the scripts refuse what is not the current attempt's, and a part
-    that is there already. A symbol that cannot be loaded is named in the manifest; any other error ends the attempt.
+    that is there already. A symbol that cannot be loaded is named in the manifest; an error elsewhere ends the attempt.
     """
     settings = Settings.from_environment()
     log = SessionLog(LOG, session)
@@ -44,13 +46,19 @@ def stage(session: str, job: int, attempt: str) -> None:
 
 
 def _stage(staging: Staging, task: Task, session: str) -> None:
+    log = SessionLog(LOG, session, task.command)
     caught: dict[str, Catchup] = {}
     rejected: dict[str, str] = {}
     for request in task.symbols:
         try:
             caught[request.symbol] = catch_up(task, request, session)
+        except (RedisUnavailable, BaseTimeoutException):
+            raise
         except InvalidInput as error:  # the source's own refusals among them
             rejected[request.symbol] = str(error)
+        except Exception as error:  # a source that fails takes no other symbol with it
+            log.exception("loading %s failed", request.symbol)
+            rejected[request.symbol] = f"{type(error).__name__}: {error}"
     closes = [task.clock_ms, task.through_ms or 0]
     entries: list[tuple[str, Fields]] = []
     for close_ms, fields in ticks_of(each.queued for each in caught.values()):

@@ -76,9 +76,7 @@ class Staging:
         if not _REPORT(self._client, keys, [self._job, self._attempt, self._lifetime_ms, report, error]):
             raise Stale(f"attempt {self._attempt} is no longer wanted")
 
-    def write(
-        self, runs: Iterable[StagedRun], entries: Iterable[tuple[str, Fields]], manifest: Manifest
-    ) -> None:
+    def write(self, runs: Iterable[StagedRun], entries: Iterable[tuple[str, Fields]], manifest: Manifest) -> None:
         """Writes session data and feed in parts, then says that they are complete. Raises `Stale`."""
         part, size = 1, 0
         part_runs: list[StagedRun] = []

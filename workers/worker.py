@@ -28,9 +28,7 @@ class AllowedJob(Job):
     def func(self) -> Callable[..., Any]:
         function = FUNCTIONS.get(self.func_name or "")
         if function is None or self.instance is not None:
-            raise JobRefused(
-                f"job {self.id} names {self.func_name!r}; a worker runs {', '.join(sorted(ALLOWED))}"
-            )
+            raise JobRefused(f"job {self.id} names {self.func_name!r}; a worker runs {', '.join(sorted(ALLOWED))}")
         return function
 
     @property

@@ -53,10 +53,7 @@ class TimeFormat:
         if unit_ms is not None:
             return self._unix(text, unit_ms)
         try:
-            if self.format == ISO:
-                time = datetime.fromisoformat(text.strip())
-            else:
-                time = datetime.strptime(text, self.format)
+            time = datetime.fromisoformat(text.strip()) if self.format == ISO else datetime.strptime(text, self.format)
         except ValueError:
             raise ValueError(f"time {text!r} is not of the format {self.format}") from None
         if not _FIRST_YEAR <= time.year <= _LAST_YEAR:

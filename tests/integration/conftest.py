@@ -66,8 +66,6 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         used: dict[str, Any] = getattr(item, "funcargs", {})
-        for name, value in used.items():
-            log = getattr(value, "log_text", None)
-            if log is not None:
-                report.sections.append((f"log of the services ({name})", log()))
+        texts = {value.log_text() for value in used.values() if isinstance(value, Services | System)}
+        report.sections += [("log of the services", text) for text in texts]
     return report

@@ -70,7 +70,7 @@ class InProcess:
         found: list[Any] = []
 
         def answered() -> bool:
-            replies = self.client.xrange(self.keys.replies)
+            replies: Any = self.client.xrange(self.keys.replies)
             found.extend(fields for _, fields in replies if fields[b"entry"] == entry)
             return bool(found)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from shared.redis_server import _DIE_WITH_PARENT
+from shared.redis_server import DIE_WITH_PARENT
 from tests.support.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -186,7 +186,7 @@ class Services:
         log = self.directory / f"{self._started:02}-{role}.log"
         command = [sys.executable, "-m", MODULES[role]]
         if sys.platform == "linux":  # a test run that is killed leaves nothing running
-            command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
+            command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), *command]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=REPOSITORY, env=self.environment

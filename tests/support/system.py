@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 
@@ -20,12 +20,14 @@ from playhead.keys import Keys
 from playhead.session import Session
 from tests.support.services import REPOSITORY, Services
 from tests.support.tape import MINUTE_MS, OPEN_MS
+from tests.support.transcript import Consumer
 from tests.support.waiting import wait_until
 
 DAY = "2025-07-02"
 NOON_MS = OPEN_MS + 156 * MINUTE_MS  # 12:06 in New York, the time of the description
 CLOSE_MS = OPEN_MS + 390 * MINUTE_MS
 TIMEOUT_S = 30.0
+P = TypeVar("P", "Running", Consumer)
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,14 @@ class Running:
 
     def ended(self, timeout_s: float = TIMEOUT_S) -> Outcome:
         """Waits for its end."""
-        try:
-            out, err = self.process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+        out, err = self.process.communicate(timeout=timeout_s)
         return Outcome(self.process.returncode, out, err)
+
+    def kill(self) -> None:
+        """SIGKILL, where it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
 
 class System:
@@ -77,6 +81,7 @@ class System:
         self.url = services.url
         self.client = connect(services.url)
         self._sessions: list[Session] = []
+        self._processes: list[Running | Consumer] = []
         services.mark()
 
     def start(
@@ -106,7 +111,12 @@ class System:
     def begin_cli(self, *arguments: str, **environment: str) -> Running:
         """Runs a command and does not wait for its end."""
         ours = {"PLAYHEAD_SESSION": self.name, "PLAYHEAD_REDIS_URL": self.url}
-        return Running(arguments, self.services.environment | ours | environment)
+        return self._kept(Running(arguments, self.services.environment | ours | environment))
+
+    def consume(self, session: Session, consumer: str) -> Consumer:
+        """A consumer in a process of its own. One of the same name goes on in the same file."""
+        file = self.directory / f"{session.name}-{consumer}.jsonl"
+        return self._kept(Consumer(self.services, session.name, consumer, file))
 
     def keys(self, name: str = "") -> Keys:
         return Keys(name or self.name)
@@ -116,9 +126,16 @@ class System:
         return self.services.log_text()
 
     def close(self) -> None:
+        """Ends what a test that failed has left running."""
+        for each in self._processes:
+            each.kill()
         for session in self._sessions:
             session.close()
         self.client.close()
+
+    def _kept(self, process: P) -> P:
+        self._processes.append(process)
+        return process
 
 
 def info_of(session: Session) -> SessionInfo:

@@ -58,9 +58,10 @@ class Consumer:
         wait_until(lambda: len(read(self._file)) >= count, 30, f"{count} items in {self._file.name}")
 
     def kill(self) -> None:
-        """SIGKILL."""
-        self.process.kill()
-        self.process.communicate()
+        """SIGKILL, where it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
     def ended(self) -> list[Item]:
         """Waits for its end, and gives what it has written."""
