@@ -38,10 +38,15 @@ format: $(INSTALLED) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .
 
 # Starts from the lock that is there, so that only what must change changes. LOCK_FLAGS=--upgrade moves all.
+# The other two are parts of the first, for the image: what runs in it, and what builds it.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command 'make lock'
+
 .PHONY: lock
-lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
-	  --group dev $(LOCK_FLAGS) --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+lock: $(INSTALLED) ## Write requirements*.lock anew from pyproject.toml
+	@$(COMPILE) --all-extras --group dev $(LOCK_FLAGS) pyproject.toml -o requirements.lock
+	@$(COMPILE) --extra server --constraint requirements.lock pyproject.toml -o requirements-server.lock
+	@$(COMPILE) --group build --constraint requirements.lock -o requirements-build.lock
 
 .PHONY: wheel
 wheel: $(INSTALLED) ## Build dist/playhead-*.whl, which holds playhead/ alone

@@ -51,9 +51,8 @@ class Addition:
     jobs: list[_Job] = field(default_factory=list)
     _deadline_s: float = 0.0
 
-    def start(self) -> None:
-        """Sends every job. After a takeover too: an attempt that ran meanwhile has left its reports, and one that runs
-        twice stages the same."""
+    def start(self, *, taken_over: bool) -> None:
+        """Sends every job. After a takeover, what is not staged goes to new attempts: the old ones may still run."""
         now_s = time.monotonic()
         spent_ms = self.operations.server_ms() - self.operation.begun_ms
         self._deadline_s = now_s + (self.settings.operation_deadline_ms - spent_ms) / 1000
@@ -62,7 +61,12 @@ class Addition:
             self.jobs.append(job)
             for request in self.operation.request.jobs[number]:
                 self._log.info("[DYNAMIC] Processing addition: %s", request.symbol)
-            self.dispatcher.send(self.session, number, attempt)
+            if not taken_over:
+                self.dispatcher.send(self.session, number, attempt)
+                continue
+            job.manifest = self.operations.manifest(attempt)
+            if job.manifest is None:
+                self._send_anew(job)
 
     def hear(self, entries: Iterable[tuple[bytes, Fields]]) -> None:
         """Takes what the workers report. Reports of old attempts are passed over."""
@@ -90,7 +94,7 @@ class Addition:
                 limit_s = self.settings.operation_deadline_ms / 1000
                 job.error = (
                     f"the worker did not finish within {limit_s:g} s"
-                    if job.begun
+                    if job.begun or job.failures
                     else f"no worker took the job within {limit_s:g} s; start one: playhead worker"
                 )
             elif now_s - job.life_s >= self.settings.job_silence_ms / 1000:
@@ -106,11 +110,12 @@ class Addition:
             return self._finish(NOTHING, self._rejected())
         commit, results = self._prepared(state)
         outcome = self._finish(commit, results)
-        if outcome in ("clock", "attempt", "staged"):
+        if outcome in ("clock", "attempt", "staged", "ended"):
             reason = {
                 "clock": "the hold of the addition was removed by another hand; nothing was changed, add it again",
                 "attempt": "the attempt was given to another worker; add it again",
                 "staged": "what the worker had staged has run out; add it again",
+                "ended": "the session has ended meanwhile; nothing was changed",
             }[outcome]
             refused = {symbol: {"status": "rejected", "error": reason} for symbol in commit.records}
             outcome = self._finish(NOTHING, self._rejected() | refused)
@@ -184,7 +189,10 @@ class Addition:
             self._log.warning("job %s failed: %s", job.attempt, reason)
         if job.failures >= self.settings.job_attempts:
             job.error = reason
-            return
+        else:
+            self._send_anew(job)
+
+    def _send_anew(self, job: _Job) -> None:
         attempt = f"{self.operation.id}-{job.number}-{_next_number(job.attempt)}"
         self.operations.attempt(self.operation.id, job.number, job.attempt, attempt)
         self.operation = replace(self.operation, attempts={**self.operation.attempts, job.number: attempt})

@@ -49,7 +49,9 @@ class Clock:
         if self.speed is None:
             return None
         counted_s = (wall_s if self._suspended_s is None else self._suspended_s) - self._wall_s
-        return max(self._market_ms, self._at(self._open_ms + int(counted_s * self.speed * 1000)))
+        # No more than there is: at a speed beyond all measure the product is infinite.
+        passed_ms = int(min(counted_s * self.speed * 1000, self._before[-1]))
+        return max(self._market_ms, self._at(self._open_ms + passed_ms))
 
     def wait_s(self, market_ms: int, wall_s: float) -> float:
         """How long it takes until the clock may read `market_ms`."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from playhead.codec import MAX_TIME_MS
+from playhead.entries import order
 from playhead.errors import Malformed
 from playhead.messages import TICK, TYPE
 
@@ -36,11 +37,13 @@ class Feed:
     def push(self, entry_id: bytes, fields: RawFields) -> None:
         """Takes the next entry. Raises `Malformed` for one that is no part of a feed; the feed goes on after it."""
         self.cursor = entry_id.decode()
-        time_ms = int(self.cursor.partition("-")[0])
+        time_ms, number = order(self.cursor)
         if time_ms > MAX_TIME_MS:
             raise Malformed(f"entry {self.cursor} lies beyond the year 9999")
         kind = fields.get(TYPE)
         if kind == TICK:
+            if number:
+                raise Malformed(f"tick {self.cursor} does not have the number 0")
             self.known_ms = max(self.known_ms, time_ms)
             if time_ms > self.released_ms:
                 self.ticks.append((time_ms, fields))

@@ -113,8 +113,8 @@ class Operations:
         return int(seconds) * 1000 + int(microseconds) // 1000
 
     def end(self, operation: Operation, commit: Commit, reply: Reply, done: Mapping[str, str]) -> str:
-        """Commits what is staged, or calls the addition off with `NOTHING`. Returns `ok`, `gone`, `clock`, `attempt` or
-        `staged`; in all but `ok` nothing was changed."""
+        """Commits what is staged, or calls the addition off with `NOTHING`. Returns `ok`, `gone`, `clock`, `attempt`,
+        `staged` or `ended`; in all but `ok` nothing was changed."""
         keys = self._store.keys
         reply_items = flat(encode_reply(reply))
         used = [keys.state, keys.holds, keys.operation, keys.symbols, keys.notifications]

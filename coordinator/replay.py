@@ -61,7 +61,7 @@ class Replay:
         self._addition: Addition | None = None
         self._clock = Clock((), None, 0, 0.0)
         self._clock_of: tuple[float | None, set[str]] | None = None
-        self._load()
+        self._load(taken_over=True)
         self._commands_read = self._state.commands_at
 
     def step(self) -> None:
@@ -100,7 +100,7 @@ class Replay:
             return IDLE_MS
         return self._move()
 
-    def _load(self) -> None:
+    def _load(self, *, taken_over: bool = False) -> None:
         """Reads the state anew and sets everything by it."""
         self._state: State = self._store.load()
         state = self._state
@@ -118,7 +118,7 @@ class Replay:
             self._addition = Addition(
                 operation, self._operations, self._dispatcher, self._settings, self._store.keys.session
             )
-            self._addition.start()
+            self._addition.start(taken_over=taken_over)
 
     def _set_clock(self) -> None:
         """Makes the clock anew where speed or hours have changed; it goes on from where it was."""
@@ -168,6 +168,7 @@ class Replay:
                 self._clock.suspend(time.monotonic())
                 return HELD_MS
         if not self._make_room():
+            self._clock.suspend(time.monotonic())
             return HELD_MS
         now_s = time.monotonic()
         self._clock.resume(now_s)
@@ -185,25 +186,31 @@ class Replay:
         if state.clock_ms >= state.end_ms:
             self._finish()
             return 0
-        return self._wait_ms(target_ms, now_s)
+        return self._wait_ms(now_s)
 
     def _empty_target(self, target_ms: int) -> int:
-        """Where the clock goes without a bar: to a stop or the end, and at a pace along the grid of the interval."""
+        """Where the clock goes without a bar: to a stop or the end, and at a pace along the grid of the interval.
+
+        Where nothing paces it, as far as it is known that no bar comes: windows are opened a bounded distance ahead of
+        the clock, so one that stood over a weekend would wait for ever.
+        """
         state = self._state
-        if target_ms in (state.stop_ms, state.end_ms) or self._clock.speed is None:
-            return target_ms if target_ms in (state.stop_ms, state.end_ms) else state.clock_ms
+        unpaced = self._clock.speed is None or state.stop_ticks is not None
+        if unpaced or target_ms in (state.stop_ms, state.end_ms):
+            return target_ms
         return target_ms - target_ms % interval_ms(state.config.interval)
 
-    def _wait_ms(self, target_ms: int, now_s: float) -> int:
+    def _wait_ms(self, now_s: float) -> int:
         state = self._state
-        next_ms = self._merge.next_ms()
-        if self._clock.speed is None or next_ms is None or self._merge.frontier_ms() <= state.clock_ms:
+        if self._clock.speed is None or self._merge.frontier_ms() <= state.clock_ms:
             self._clock.hold_back(state.clock_ms, now_s)
             return IDLE_MS
         step_ms = interval_ms(state.config.interval)
-        due_ms = min(next_ms, state.clock_ms - state.clock_ms % step_ms + step_ms)
-        wait_s = self._clock.wait_s(due_ms, now_s)
-        return max(1, min(IDLE_MS, int(wait_s * 1000)))
+        due_ms = state.clock_ms - state.clock_ms % step_ms + step_ms
+        next_ms = self._merge.next_ms()
+        if next_ms is not None:
+            due_ms = min(next_ms, due_ms)
+        return max(1, int(min(IDLE_MS, self._clock.wait_s(due_ms, now_s) * 1000)))
 
     def _advance(self, clock_ms: int, ticks: Sequence[tuple[int, Sequence[Released]]]) -> None:
         state = self._state
@@ -239,7 +246,9 @@ class Replay:
         return feed != MAIN_FEED and all(through_ms <= clock_ms for through_ms in through)
 
     def _finish(self) -> None:
-        outcome = self._store.finish(self._state.end_ms, self._merge.feeds)
+        # Of all symbols: a feed in which no bar was left when its symbol was added has never been followed.
+        feeds = {record.feed for record in self._state.records.values()}
+        outcome = self._store.finish(self._state.end_ms, feeds)
         self._held = outcome == "held"
         if outcome == "ok":
             self._log.info("finished at %s", full_clock_text(self._state.end_ms, self._state.zone))

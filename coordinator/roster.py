@@ -73,7 +73,9 @@ class Roster:
                 if field == TYPE:
                     continue
                 try:
-                    _group(field)
+                    interval, start_ms = _group(field)
+                    if not start_ms < tick.close_ms <= start_ms + interval_ms(interval):
+                        raise Malformed(f"a bar of {field!r} does not close then")
                     head, packed = split_group(value)
                     rows = self._rows(feed, head, border)
                     frame = frame_of(packed)

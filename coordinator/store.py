@@ -16,6 +16,7 @@ from playhead.config import decode as decode_config
 from playhead.connection import text
 from playhead.errors import Fenced, SessionNotFound
 from playhead.keys import Keys
+from playhead.names import is_consumer
 from playhead.symbols import MAIN_FEED, SymbolRecord
 from playhead.symbols import decode as decode_record
 from playhead.symbols import encode as encode_record
@@ -176,14 +177,15 @@ class Store:
         return self._outcome(_ADVANCE(self.client, keys, args))
 
     def finish(self, end_ms: int, feeds: Iterable[str]) -> str:
-        """Ends the session at its last close. Returns `ok`, `held` or `clock`."""
+        """Ends the session at its last close. Returns `ok`, `held`, `clock`, or `ended` in another way."""
         main = self.keys.feed(MAIN_FEED)
         added = [self.keys.feed(name) for name in feeds if name != MAIN_FEED]
         keys = [self.keys.state, self.keys.holds, self.keys.notifications, main, *added]
         return self._outcome(_FINISH(self.client, keys, [self.token, end_ms]))
 
     def answer(self, before: str, reply: Reply, effect: Effect, done: Mapping[str, str]) -> str:
-        """Carries out a command and answers it. Returns `ok`, `repeated` (its id had been answered) or `position`."""
+        """Carries out a command and answers it. Returns `ok`, `repeated` (its id had been answered), `position`, or
+        `ended` for a command that would change a session that has ended."""
         fields = effect.set or {}
         reply_items = flat(encode_reply(reply))
         args: list[Any] = [
@@ -210,7 +212,8 @@ class Store:
 
     def trim(self, through: str) -> tuple[str, ...]:
         """Forgets notifications up to an id. Returns the living consumers that still need them: then all stay."""
-        names = sorted(text(name) for name in self.client.hkeys(self.keys.consumers))
+        found = [text(name) for name in self.client.hkeys(self.keys.consumers)]
+        names = [name for name in sorted(found) if is_consumer(name)]
         ms, _, number = through.partition("-")
         keys = [
             self.keys.state,
@@ -218,8 +221,10 @@ class Store:
             self.keys.consumers,
             *map(self.keys.consumer, names),
         ]
-        outcome, *behind = _TRIM(self.client, keys, [self.token, ms, number, WAITED_FOR_MS, *names])
-        self._outcome(outcome)
+        args = [self.token, ms, number, WAITED_FOR_MS, len(found), *names]
+        outcome, *behind = _TRIM(self.client, keys, args)
+        if self._outcome(outcome) == "others":
+            return self.trim(through)  # a consumer has come meanwhile
         return tuple(name.decode() for name in behind)
 
     def kept(self) -> tuple[str, int, int]:

@@ -7,9 +7,9 @@ A symbol that is added while it runs can signal at the next tick: its averages r
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 
+from examples.following import following, options
 from playhead import Bars, Session, SymbolAdded, Tick
 from playhead.times import full_clock_text
 
@@ -44,17 +44,14 @@ def seen(session: Session, symbol: str) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--session")
-    parser.add_argument("--name", help="resume under this name; without it, begin where the session is now")
-    parser.add_argument("--url")
+    parser = options(__doc__)
     parser.add_argument("--short", type=int, default=10)
     parser.add_argument("--long", type=int, default=40)
     given = parser.parse_args()
 
     above: dict[str, bool] = {}
     before: dict[str, int] = {}
-    with Session(given.session, given.url) as session, session.subscribe(given.name) as items:
+    with following(given) as (session, items):
         zone = None
         for item in items:
             zone = zone or (info.zone if (info := session.info()) else "UTC")

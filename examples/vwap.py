@@ -8,11 +8,11 @@ once.
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 
 import numpy as np
 
+from examples.following import following, options
 from playhead import Bars, Session, SymbolAdded, Tick
 from playhead.times import full_clock_text
 
@@ -35,16 +35,13 @@ def seen(session: Session, symbol: str) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--session")
-    parser.add_argument("--name", help="resume under this name; without it, begin where the session is now")
-    parser.add_argument("--url")
+    parser = options(__doc__)
     parser.add_argument("--minutes", type=int, default=30)
     given = parser.parse_args()
 
     above: dict[str, bool] = {}
     before: dict[str, int] = {}
-    with Session(given.session, given.url) as session, session.subscribe(given.name) as items:
+    with following(given) as (session, items):
         zone = None
         for item in items:
             zone = zone or (info.zone if (info := session.info()) else "UTC")

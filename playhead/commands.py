@@ -102,7 +102,7 @@ def parse_speed(text: str) -> float | None:
 
 def speed_text(factor: float | None) -> str:
     """A speed as it is typed: `max`, `60`, `0.5`."""
-    return MAX_SPEED if factor is None else f"{factor:g}"
+    return MAX_SPEED if factor is None else repr(float(factor)).removesuffix(".0")
 
 
 def encode(command: Command) -> dict[str, str]:

@@ -26,6 +26,11 @@ def check_consumer(name: str) -> str:
     return name
 
 
+def is_consumer(name: str) -> bool:
+    """Whether a consumer may be called so."""
+    return _SESSION.fullmatch(name) is not None
+
+
 def parse_symbol(text: str) -> str:
     """The symbol in upper case. Raises `InvalidInput` with what is wrong about it."""
     symbol = text.upper() if text.isascii() else text  # "ß" would become "SS"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from itertools import islice
 from typing import Final
 
@@ -18,6 +18,7 @@ from playhead.errors import PlayheadError
 from playhead.intervals import DAY_MS
 from producer.feed import MainFeed
 from producer.window import Window
+from shared.background import in_background
 from shared.lease import Lease
 from shared.logs import SessionLog
 from shared.settings import Settings
@@ -41,7 +42,7 @@ class Publisher:
         self._feed = MainFeed(client, lease)
         self._settings = settings
         self._log = SessionLog(LOG, lease.keys.session)
-        self._loader = ThreadPoolExecutor(1, f"load-{lease.keys.session}")
+        self._session = lease.keys.session
         self._loading: Future[list[FeedTick]] | None = None
         self._ticks: Iterator[FeedTick] | None = None
         self._config: SessionConfig | None = None
@@ -67,8 +68,7 @@ class Publisher:
         return self._open(self._config)
 
     def close(self) -> None:
-        """Gives up what is being read. A source that hangs must not keep the process alive."""
-        self._loader.shutdown(wait=False, cancel_futures=True)
+        """What is being read is given up: a source that hangs does not keep the process alive."""
 
     def _begin(self) -> float:
         status, config, first_ms = self._feed.state("status", "config", "first_ms")
@@ -97,7 +97,7 @@ class Publisher:
         else:
             window = Window(self._window_ms, end_ms, symbols)
             # In a thread: reading may take longer than a lease lives.
-            self._loading = self._loader.submit(lambda: list(window.read(config)))
+            self._loading = in_background(lambda: list(window.read(config)), f"load-{self._session}")
         return 0
 
     def _await_window(self, loading: Future[list[FeedTick]]) -> float:

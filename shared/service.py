@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from types import FrameType
 from typing import Final, Protocol
 
 import redis
+from redis.exceptions import ResponseError
 
 from playhead.connection import connect, text
 from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisUnavailable, SessionNotFound
 from playhead.keys import SESSIONS, Keys
+from shared.health import Progress
 from shared.lease import Lease
 from shared.logs import SessionLog
 from shared.settings import Settings
@@ -23,6 +26,10 @@ LOG: Final = logging.getLogger(__name__)
 LOOK_S: Final = 0.1
 """How often the service looks for sessions without a lease."""
 RECONNECT_S: Final = 0.5
+STOP_S: Final = 3.0
+"""How long the sessions have to be given back when the process is told to stop."""
+LOOKING: Final = "looking"
+"""The part of the process that looks for sessions, in its signs of progress."""
 
 
 class Server(Protocol):
@@ -38,15 +45,15 @@ class Server(Protocol):
 class Service:
     """Looks for sessions, takes their leases where these are free, and serves each in a thread of its own."""
 
-    def __init__(
-        self, role: str, settings: Settings, server: Callable[[redis.Redis, Lease, Settings], Server]
-    ) -> None:
+    def __init__(self, role: str, settings: Settings, server: Callable[[redis.Redis, Lease, Settings], Server]) -> None:
         self._role = role
         self._settings = settings
         self._server = server
         self._stopping = threading.Event()
         self._serving: dict[str, threading.Thread] = {}
         self._reachable = True
+        self._progress = Progress(settings.health_dir)
+        self._failing: set[str] = set()
 
     def run(self) -> int:
         """Serves until SIGTERM or SIGINT; then gives all leases back. Returns the exit code of the process."""
@@ -62,9 +69,11 @@ class Service:
                 self._stopping.wait(RECONNECT_S)
             else:
                 self._say_reachable()
+                self._progress.made(LOOKING)
                 self._stopping.wait(LOOK_S)
+        deadline_s = time.monotonic() + STOP_S
         for thread in list(self._serving.values()):
-            thread.join(timeout=4)
+            thread.join(max(0.0, deadline_s - time.monotonic()))
         LOG.info("stopped")
         return 0
 
@@ -73,8 +82,10 @@ class Service:
 
     def _look(self, client: redis.Redis) -> None:
         self._serving = {name: thread for name, thread in self._serving.items() if thread.is_alive()}
-        for member in client.smembers(SESSIONS):
-            name = text(member)
+        listed = {text(member) for member in client.smembers(SESSIONS)}
+        for gone in self._failing - listed:
+            self._has_nothing_more(gone)
+        for name in listed:
             if name in self._serving:
                 continue
             try:
@@ -82,19 +93,37 @@ class Service:
             except InvalidInput:
                 continue  # a name that no session can have is nobody's session
             lease = Lease(client, keys, self._role, self._settings.lease_ms)
-            if lease.acquire():
-                thread = threading.Thread(target=self._serve, args=(lease,), name=f"{self._role}-{name}")
+            if self._takes(lease):
+                # A thread that hangs must not keep the process alive.
+                thread = threading.Thread(target=self._serve, args=(lease,), name=f"{self._role}-{name}", daemon=True)
                 self._serving[name] = thread
                 thread.start()
+            elif name in self._failing:
+                self._has_nothing_more(name)  # another process serves it now
+
+    def _takes(self, lease: Lease) -> bool:
+        """Whether the lease could be had. One session with a broken key must not end the service of the others."""
+        try:
+            return lease.acquire()
+        except ResponseError as error:
+            if lease.keys.session not in self._failing:
+                SessionLog(LOG, lease.keys.session).error("the session's keys are not as they should be: %s", error)
+                self._failing.add(lease.keys.session)
+            return False
 
     def _serve(self, lease: Lease) -> None:
         log = SessionLog(LOG, lease.keys.session)
         lease.client = client = connect(self._settings.redis_url)
         log.info("took the lease with token %s", lease.token)
+        name = lease.keys.session
+        self._progress.begun(name)
+        failed = False
         try:
             with closing(self._server(client, lease, self._settings)) as server:
                 while not self._stopping.is_set() and lease.keep():
                     server.step()
+                    self._progress.made(name)
+                    self._failing.discard(name)
         except RedisUnavailable as error:
             self._say_unreachable(error)
         except SessionNotFound:
@@ -102,12 +131,20 @@ class Service:
         except Fenced as error:
             log.warning("%s", error)
         except Exception:  # the session goes on under a new lease; the cause must not pass unseen
+            failed = True
+            self._failing.add(name)  # one that fails again and again makes no progress
             log.exception("serving the session failed; it is taken up again")
             self._stopping.wait(RECONNECT_S)
         finally:
+            if not failed:
+                self._progress.ended(name)
             with suppress(PlayheadError):
                 lease.release()
             client.close()
+
+    def _has_nothing_more(self, name: str) -> None:
+        self._failing.discard(name)
+        self._progress.ended(name)
 
     def _say_unreachable(self, error: RedisUnavailable) -> None:
         if self._reachable:

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from playhead.connection import redis_url
 from playhead.errors import InvalidInput
+from shared.health import DIRECTORY_VARIABLE
 
 MIB: Final = 1 << 20
 PREFIX: Final = "PLAYHEAD_"
@@ -21,6 +22,9 @@ class Settings:
     redis_url: str
     queue_url: str
     """Where RQ keeps its jobs; the same server unless `PLAYHEAD_QUEUE_URL` says otherwise."""
+
+    health_dir: str | None = None
+    """Where a process shows its health checks that it gets on with its work; nowhere by default."""
 
     lease_ms: int = 1_500
     """How long a lease lives without being renewed; others can take over after that."""
@@ -65,7 +69,8 @@ class Settings:
             for each in fields(cls)
             if each.type == "int" and (name := f"{PREFIX}{each.name.upper()}") in given
         }
-        return cls(redis_url=url, queue_url=given.get(f"{PREFIX}QUEUE_URL") or url, **numbers)
+        queue_url = given.get(f"{PREFIX}QUEUE_URL") or url
+        return cls(redis_url=url, queue_url=queue_url, health_dir=given.get(DIRECTORY_VARIABLE) or None, **numbers)
 
 
 def _positive(name: str, text: str) -> int:

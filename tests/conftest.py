@@ -76,9 +76,7 @@ def session_name(request: pytest.FixtureRequest, redis_url: str) -> Iterator[str
 @pytest.fixture(scope="session")
 def real_bars() -> Path:
     """The folder of recorded one-minute bars that is handed out beside the repository."""
-    place = Path(
-        os.environ.get("PLAYHEAD_REAL_BARS") or REPOSITORY.parent / "shared" / "data" / "minute-bars"
-    )
+    place = Path(os.environ.get("PLAYHEAD_REAL_BARS") or REPOSITORY.parent / "shared" / "data" / "minute-bars")
     if not place.is_dir():
         lacking(f"no recorded bars in {place}; set PLAYHEAD_REAL_BARS to their folder")
     return place

@@ -13,7 +13,7 @@ from playhead.bars import Bars
 from playhead.errors import SourceError
 from playhead.intervals import interval_ms
 from playhead.times import full_clock_text, local, to_ms
-from shared.calendars import TradingSession
+from shared.calendars import REGULAR, TradingSession
 from shared.hours import Hours
 from shared.logs import SessionLog
 from shared.request import StagedSymbol, SymbolRequest
@@ -48,6 +48,11 @@ def catch_up(task: Task, request: SymbolRequest, session: str) -> Catchup:
     shown = hours.current(task.clock_ms) or hours.sessions[0]
     first_ms, end_ms = local_dates(hours, shown)
     loaded = source.get_bars(symbol, config.interval, first_ms, max(end_ms, through_ms - step_ms + 1))
+    # A local date may hold the end of the session before, as where sessions cross midnight: that one is over.
+    earlier = (hours.market.classify(loaded.start_ms, hours.first, hours.last) == REGULAR) & (
+        loaded.start_ms < shown.open_ms
+    )
+    loaded = loaded.where(~earlier)
     if not len(loaded):
         raise SourceError(
             f"{source.uri} has no {config.interval} bars of {symbol} for {shown.label}; choose another date or source"

@@ -10,12 +10,15 @@ from typing import Final, Self
 
 from playhead.connection import connect
 from playhead.errors import RedisUnavailable
+from shared.health import Progress
 from shared.settings import Settings
 from workers.staging import Staging, Stale
 
 LOG: Final = logging.getLogger(__name__)
 SIGNS: Final = 4
 """Signs of life in the time after which silence counts as death."""
+WORKING: Final = "working"
+"""The worker's part in the signs of progress of its process, whether it waits for a job or does one."""
 
 
 class Life:
@@ -25,6 +28,7 @@ class Life:
         self._client = connect(settings.redis_url)
         self._staging = Staging(self._client, session, job, attempt, settings.staged_lifetime_ms)
         self._every_s = settings.job_silence_ms / 1000 / SIGNS
+        self._progress = Progress(settings.health_dir)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, name=f"life-{attempt}", daemon=True)
 
@@ -46,5 +50,6 @@ class Life:
                     self._staging.report("alive")
                 except Stale:
                     return
+                self._progress.made(WORKING)
             if self._over.wait(self._every_s):
                 return

@@ -9,20 +9,28 @@ from types import FrameType
 from typing import Final
 
 import redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
+from rq.timeouts import BaseTimeoutException
 
 from playhead.keys import JOBS_QUEUE
 from shared.calendars import calendar
+from shared.health import Progress
 from shared.settings import Settings
 from shared.sources.registry import open_source
+from workers.life import WORKING
 from workers.worker import WarmWorker
 
 LOG: Final = logging.getLogger(__name__)
 AGAIN_S: Final = 0.5
 """Pause before a worker that ended is started again."""
 WORKER_TTL_S: Final = 60
-"""How long RQ lists a worker that died without a word; it also bounds how long a worker waits for a job in one call."""
+"""How long RQ lists a worker that died without a word."""
+WAIT_S: Final = 2
+"""The longest wait for a job in one call. One whose connection was cut off is noticed a little later than that."""
+LAST_JOB_S: Final = 2
+"""How long the job in hand may still take when the process is told to stop."""
 
 
 class Supervisor:
@@ -33,14 +41,16 @@ class Supervisor:
         self._stopping = threading.Event()
 
     def run(self) -> int:
-        """Works until SIGTERM or SIGINT. A job in hand is finished first. Returns the exit code."""
+        """Works until SIGTERM or SIGINT. A job in hand is finished first, if it does not take long; one that does is
+        given back, so that another worker has it at once. Returns the exit code.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         warm_up()
         reachable = True
         while not self._stopping.is_set():
             try:
-                worker = _Worker(self._stopping, self._settings.queue_url)
+                worker = _Worker(self._stopping, self._settings)
                 if not reachable:
                     LOG.info("the queue's Redis answers again")
                 reachable = True
@@ -61,19 +71,40 @@ class Supervisor:
 class _Worker(WarmWorker):
     """Tells its supervisor when a signal asked it to stop: RQ itself only returns."""
 
-    def __init__(self, stopping: threading.Event, queue_url: str) -> None:
+    def __init__(self, stopping: threading.Event, settings: Settings) -> None:
         self._stopping = stopping
+        self._progress = Progress(settings.health_dir)
         super().__init__(
             [JOBS_QUEUE],
-            connection=redis.Redis.from_url(queue_url),
+            connection=redis.Redis.from_url(settings.queue_url),
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_S,
             log_job_description=False,
         )
 
+    @property
+    def dequeue_timeout(self) -> int:
+        return WAIT_S
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """RQ calls it at least once in each wait for a job."""
+        super().heartbeat(timeout, pipeline)
+        self._progress.made(WORKING)
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping.set()
+        if signal.alarm(0):  # RQ's limit of the job in hand
+            signal.signal(signal.SIGALRM, _interrupt)
+            signal.alarm(LAST_JOB_S)
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
+class Interrupted(BaseTimeoutException):
+    """The worker was told to stop, and its job took too long to wait for."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted("the worker was told to stop; another one is to do it")
 
 
 def warm_up() -> None:

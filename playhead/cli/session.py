@@ -12,7 +12,7 @@ from playhead.cli.options import AsJson, SessionName, Url, info_of, open_session
 from playhead.cli.output import print_json, print_line, print_note, print_table
 from playhead.cli.summary import clock_of, head_json, moment_text, show_json, show_lines
 from playhead.commands import MAX_STEPS, Reply, parse_speed
-from playhead.errors import InvalidInput, Malformed, SessionNotFound
+from playhead.errors import InvalidInput, Malformed, SessionExists, SessionNotFound
 from playhead.names import check_session
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ def start(
     speed: config.Speed = "max",
     run_until: config.RunUntil = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a coordinator runs it.")] = True,
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="Leave a session of this name as it is, if there is one.")
+    ] = False,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -49,12 +52,19 @@ def start(
     )
     from playhead.session import Session
 
-    with Session.start(name, given, url=url, wait_s=READY_TIMEOUT_S if wait else 0) as session:
+    done = "started" if wait else "created"
+    try:
+        session = Session.start(name, given, url=url, wait_s=READY_TIMEOUT_S if wait else 0)
+    except SessionExists:
+        if not if_missing:
+            raise
+        session, done = Session(name, url), "is there"
+    with session:
         info = info_of(session)
         if as_json:
             print_json(head_json(info))
         else:
-            print_line(f"session {session.name} {'started' if wait else 'created'}: {_state(info)}")
+            print_line(f"session {session.name} {done}: {_state(info)}")
 
 
 @app.command("list", epilog="Example: playhead session list")

@@ -7,4 +7,9 @@ local holder = redis.call('GET', KEYS[1])
 if redis.call('EXISTS', KEYS[2]) == 0 or (holder and holder ~= ARGV[1]) then return nil end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 if holder then return redis.call('HGET', KEYS[2], ARGV[3] .. '_token') end
-return tostring(redis.call('HINCRBY', KEYS[2], ARGV[3] .. '_token', 1))
+-- At least the server's time: the token of a session that was deleted and made again is higher too.
+local now = redis.call('TIME')
+local last = tonumber(redis.call('HGET', KEYS[2], ARGV[3] .. '_token') or '0')
+local token = string.format('%.0f', math.max(last + 1, now[1] * 1000 + math.floor(now[2] / 1000)))
+redis.call('HSET', KEYS[2], ARGV[3] .. '_token', token)
+return token

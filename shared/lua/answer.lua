@@ -5,7 +5,8 @@
 --       9 number of fields to set  10 number of fields to delete  11 number of reply items  12 number of journal items
 --       13... field, value, ... ; fields to delete; reply; journal
 -- Returns 'ok', also for a call that was carried out before; 'repeated' where the id was answered before: the first
--- reply is given again and nothing else is done; 'position' where the position is elsewhere; 'fenced'.
+-- reply is given again and nothing else is done; 'position' where the position is elsewhere; 'ended' where the command
+-- would change a session that has ended; 'fenced'. In all but 'ok' and 'repeated' nothing was changed.
 if fenced(KEYS[1], 'coordinator', ARGV[1]) then return 'fenced' end
 local position = redis.call('HGET', KEYS[1], 'commands_at')
 if position == ARGV[3] then return 'ok' end
@@ -17,6 +18,10 @@ if given then
   answer(KEYS[1], KEYS[3], KEYS[4], KEYS[5], ARGV[3], ARGV[4], given[2], {})
   return 'repeated'
 end
+
+local status = redis.call('HGET', KEYS[1], 'status')
+local changes = ARGV[5] ~= '' or ARGV[6] ~= '' or ARGV[7] ~= '' or ARGV[9] ~= '0' or ARGV[10] ~= '0'
+if changes and status ~= 'running' and status ~= 'paused' then return 'ended' end
 
 local at = 13
 for _ = 1, tonumber(ARGV[9]) do

@@ -7,7 +7,7 @@
 -- The record's "added_entry":"" is filled with the id of the event.
 -- Returns 'ok', also for a call that was carried out before; 'gone' where the operation is another one; 'clock' where
 -- the clock is not T or the own hold is missing; 'attempt' where an attempt is not the current one; 'staged' where
--- something that was staged is not there; 'fenced'. In all but 'ok' nothing was changed.
+-- something that was staged is not there; 'ended' where the session is; 'fenced'. In all but 'ok' nothing was changed.
 local state, operation = KEYS[1], KEYS[3]
 if fenced(state, 'coordinator', ARGV[1]) then return 'fenced' end
 if redis.call('HGET', state, 'commands_at') == ARGV[6] then return 'ok' end
@@ -17,6 +17,8 @@ local hold = 'add:' .. ARGV[5]
 local jobs, bars, symbols = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local bars_at, symbols_at = 10 + 3 * jobs, 12 + 2 * jobs
 if symbols > 0 then
+  local status = redis.call('HGET', state, 'status')
+  if status ~= 'running' and status ~= 'paused' then return 'ended' end
   if redis.call('HGET', state, 'clock_ms') ~= now[2] or redis.call('SISMEMBER', KEYS[2], hold) == 0 then return 'clock' end
   for n = 0, jobs - 1 do
     if redis.call('HGET', operation, 'attempt:' .. ARGV[12 + 2 * n]) ~= ARGV[13 + 2 * n] then return 'attempt' end

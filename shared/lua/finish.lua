@@ -2,10 +2,11 @@
 -- KEYS: 1 state  2 holds  3 notifications  4 main feed  5... other feeds
 -- ARGV: 1 token  2 end
 -- Returns 'ok', also for a call that was carried out before; 'held'; 'clock' where the clock has not reached the end,
--- or the end has moved; 'fenced'.
+-- or the end has moved; 'ended' where the session was stopped or has failed; 'fenced'.
 if fenced(KEYS[1], 'coordinator', ARGV[1]) then return 'fenced' end
 local state = redis.call('HMGET', KEYS[1], 'status', 'clock_ms', 'end_ms')
 if state[1] == 'finished' then return 'ok' end
+if state[1] ~= 'running' and state[1] ~= 'paused' then return 'ended' end
 if redis.call('SCARD', KEYS[2]) > 0 then
   settle_status(KEYS[1], KEYS[2])
   return 'held'

@@ -1,20 +1,32 @@
 -- Forgets the oldest notifications, unless a living consumer has not read them.
 -- KEYS: 1 state  2 notifications  3 consumers  4... the consumers' hashes
 -- ARGV: 1 token  2 id of the last entry to forget: its ms  3 and its number  4 ms of silence after which a consumer is dead
---       5... the consumers' names
--- Returns {'ok'}; {'behind', names...} of living consumers; {'fenced'}. A dead consumer that is left behind is dropped,
--- with an event.
+--       5 how many consumers the caller knows  6... the names of those that are ones
+-- Returns {'ok'}; {'behind', names...} of living consumers; {'others'} where there are other consumers than
+-- the caller knows; {'ended'}; {'fenced'}. A dead consumer that is left behind is dropped,
+-- with an event. One that was left behind before is not waited for, even if it shows life again: what it needs is gone.
 if fenced(KEYS[1], 'coordinator', ARGV[1]) then return {'fenced'} end
+local status = redis.call('HGET', KEYS[1], 'status')
+if status ~= 'running' and status ~= 'paused' then return {'ended'} end
+if redis.call('HLEN', KEYS[3]) ~= tonumber(ARGV[5]) then return {'others'} end
 local ms, number, now = tonumber(ARGV[2]), tonumber(ARGV[3]), wall_ms()
 local behind, dropped = {'behind'}, {}
+local gone_ms, gone_number = string.match(redis.call('HGET', KEYS[1], 'trimmed') or '0-0', '^(%d+)-(%d+)$')
+gone_ms, gone_number = tonumber(gone_ms), tonumber(gone_number)
 for k = 4, #KEYS do
-  local name, cursor = ARGV[k + 1], redis.call('HGET', KEYS[k], 'cursor')
+  local name, cursor = ARGV[k + 2], redis.call('HGET', KEYS[k], 'cursor')
   local beat = redis.call('HGET', KEYS[3], name)
   if cursor and beat then
     local at_ms, at_number = string.match(cursor, '^(%d+)-(%d+)$')
     at_ms, at_number = tonumber(at_ms), tonumber(at_number)
     if at_ms and (at_ms < ms or (at_ms == ms and at_number < number)) then
-      if now - tonumber(beat) < tonumber(ARGV[4]) then behind[#behind + 1] = name else dropped[#dropped + 1] = name end
+      local lost = at_ms < gone_ms or (at_ms == gone_ms and at_number < gone_number)
+      local lives = now - (tonumber(beat) or 0) < tonumber(ARGV[4])
+      if lives and not lost then
+        behind[#behind + 1] = name
+      elseif not lives then
+        dropped[#dropped + 1] = name
+      end
     end
   end
 end

@@ -51,7 +51,7 @@ def numbers(texts: list[str]) -> tuple[float, float, float, float, float]:
 def session_data(session: Session, symbol: str) -> list[Row]:
     bars = session.bars(symbol)
     assert bars is not None
-    return [tuple(bar) for bar in bars]
+    return [(bar.start_ms, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars]
 
 
 def bits(rows: list[Row]) -> list[bytes]:

@@ -119,5 +119,3 @@ class InProcess:
         lease = Lease(self.client, self.keys, role, lifetime_ms=60_000)
         assert lease.acquire()
         return lease
-
-

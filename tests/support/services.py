@@ -24,7 +24,9 @@ MODULES = {"coordinator": "coordinator", "producer": "producer", "worker": "work
 READY = {"coordinator": "serving sessions", "producer": "serving sessions", "worker": "taking jobs"}
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
-_LINE = re.compile(r"(?P<moment>\S+Z) (?P<level>[A-Z]+) (?P<role>\w+) (?P<text>.*?)(?P<fields>( (session|command)=\S+)*)")
+_LINE = re.compile(
+    r"(?P<moment>\S+Z) (?P<level>[A-Z]+) (?P<role>\w+) (?P<text>.*?)(?P<fields>( (session|command)=\S+)*)"
+)
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,14 @@ class Services:
             for each in standing:
                 each.resume()
 
+    def replace(self, dead: Service) -> Service:
+        """Starts another one in the place of one that was killed, and waits until it serves."""
+        self.running.remove(dead)
+        (other,) = self.start(dead.role)
+        return other
+
     def heal(self) -> None:
-        """Sets going what a test has left suspended, and starts again what it has killed."""
+        """Sets going what a test has left suspended, and starts again what it has killed, without waiting for it."""
         dead = [each for each in self.running if not each.alive]
         self.running = [each for each in self.running if each.alive]
         for each in self.running:
@@ -153,7 +161,9 @@ class Services:
 
     def log_text(self) -> str:
         """The same to be read, with tracebacks."""
-        return "\n".join(f"{line.moment} {line.level} {line.role} {line.text} {_shown(line)}" for line in self.log_lines())
+        return "\n".join(
+            f"{line.moment} {line.level} {line.role} {line.text} {_shown(line)}" for line in self.log_lines()
+        )
 
     def stop(self) -> None:
         """SIGTERM to all. Raises `AssertionError` where one does not end within 5 s, or not with 0."""

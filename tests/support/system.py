@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 import redis
 
+from playhead.commands import Reply, decode_reply
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import connect
 from playhead.info import SessionInfo
@@ -69,6 +71,24 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
             self.process.communicate()
+
+
+class Gate:
+    """A source that a worker enters, and where it then waits until it is opened."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / f"gate-{secrets.token_hex(4)}"
+        self.uri = f"gate:{self._file}"
+
+    def entered(self, times: int = 1) -> int:
+        """Waits until so many jobs have come to it. The process id of the last one's worker."""
+        waiting = self._file.with_name(f"{self._file.name}.waiting")
+        wait_until(lambda: waiting.exists() and len(waiting.read_text().split()) >= times, TIMEOUT_S, "a worker")
+        return int(waiting.read_text().split()[times - 1])
+
+    def open(self) -> None:
+        """Lets everybody through, from now on."""
+        self._file.touch()
 
 
 class System:
@@ -180,3 +200,15 @@ def published(client: redis.Redis, keys: Keys) -> bool:
         return False
     number = last[0][0].decode().partition("-")[2]
     return bool(number == ("2" if b"final" in windows else "1"))
+
+
+def replies(system: System) -> list[Reply]:
+    """All replies to the commands of this test's session."""
+    found: Any = system.client.xrange(system.keys().replies)
+    return [decode_reply(fields) for _, fields in found]
+
+
+def added(system: System) -> list[str]:
+    """The symbols of its events, in their order."""
+    found: Any = system.client.xrange(system.keys().notifications)
+    return [fields[b"symbols"].decode() for _, fields in found if fields[b"type"] == b"symbol-added"]

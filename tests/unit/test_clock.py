@@ -85,6 +85,17 @@ def test_an_anchor_forgets_the_time_that_went_by_under_a_hold() -> None:
     assert clock.reading(WALL_S + 3_601) == ms("07-02T13:41")
 
 
+def test_a_hold_stops_the_clock_within_a_minute_and_it_goes_on_from_there() -> None:
+    clock = Clock(NEW_YORK, 1, ms("07-02T13:30"), WALL_S)
+    clock.suspend(WALL_S + 40)
+    clock.suspend(WALL_S + 50)  # a second hold changes nothing
+    assert clock.reading(WALL_S + 3_600) == ms("07-02T13:30:40")
+    clock.resume(WALL_S + 3_600)
+    clock.resume(WALL_S + 3_650)
+    assert clock.reading(WALL_S + 3_620) == ms("07-02T13:31")
+    assert clock.wait_s(ms("07-02T13:32"), WALL_S + 3_620) == 60.0
+
+
 def test_a_clock_that_fell_far_behind_is_waited_for() -> None:
     clock = Clock(NEW_YORK, 60, ms("07-02T13:30"), WALL_S)
     clock.hold_back(ms("07-02T13:31"), WALL_S + 10)  # 10 s went by, and it made one minute of ten

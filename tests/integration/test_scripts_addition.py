@@ -1,0 +1,234 @@
+"""The scripts of an addition: all at once or not at all, whatever has changed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from coordinator.operation import NOTHING, Operation
+from coordinator.store import USER_HOLD, Effect
+from playhead.commands import Reply
+from playhead.symbols import decode as decode_record
+from tests.support.bench import ATTEMPT, COMMAND, ENTRY, MANIFEST, OPERATION, Bench
+from tests.support.tape import MINUTE_MS, OPEN_MS
+
+HOLD: Final = f"add:{COMMAND}"
+FEED: Final = f"add-{OPERATION}-0"
+
+
+@pytest.fixture
+def bench(redis_url: str, session_name: str) -> Iterator[Bench]:
+    bench = Bench(redis_url, session_name)
+    bench.open()
+    yield bench
+    bench.tape.close()
+
+
+@pytest.fixture
+def staged(bench: Bench) -> Bench:
+    """An addition of which everything is staged and nothing is committed."""
+    assert bench.begin() == "ok"
+    bench.stage()
+    return bench
+
+
+def test_from_the_beginning_of_an_addition_the_clock_stands_and_snapshots_are_refused(bench: Bench) -> None:
+    assert bench.begin() == "ok"
+    assert bench.holds() == {HOLD}
+    assert (bench.state()["active"], bench.state()["status"]) == ("0", "paused")
+    assert bench.advance() == "held"
+    operation = bench.operation()
+    assert (operation.command, operation.entry, operation.clock_ms) == (COMMAND, ENTRY, OPEN_MS)
+    assert operation.attempts == {0: ATTEMPT}
+
+
+def test_an_addition_begins_at_the_expected_clock_and_before_the_end_only(bench: Bench) -> None:
+    before = bench.dump()
+    assert bench.begin(clock_ms=OPEN_MS + MINUTE_MS) == "clock"
+    assert bench.dump() == before
+    bench.tape.set(status="finished")
+    before = bench.dump()
+    assert bench.begin() == "ended"
+    assert bench.dump() == before
+
+
+def test_no_addition_begins_while_another_is_in_progress(bench: Bench) -> None:
+    assert bench.begin() == "ok"
+    before = bench.dump()
+    assert bench.begin(entry="6-1", command="c2") == "busy"
+    assert bench.dump() == before
+
+
+def test_no_addition_begins_for_a_command_that_was_answered(staged: Bench) -> None:
+    assert staged.commit(staged.operation()) == "ok"
+    before = staged.dump()
+    assert staged.begin(entry="6-1") == "repeated"
+    assert staged.dump() == before
+
+
+def test_everything_that_is_staged_has_a_lifetime_and_what_is_committed_has_none(staged: Bench) -> None:
+    before = staged.dump()
+    of_workers = [key for key in before if ":staged:" in key]
+    assert len(of_workers) == 4  # manifest, reports, feed, bars
+    assert all(before[key][1] for key in of_workers)
+    assert staged.commit(staged.operation()) == "ok"
+    after = staged.dump()
+    assert not [key for key in after if ":staged:" in key]
+    for live, was in (
+        (staged.keys.bars("RIVN", "1m"), staged.keys.staged_bars(ATTEMPT, "RIVN", "1m")),
+        (staged.keys.feed(FEED), staged.keys.staged_feed(ATTEMPT)),
+    ):
+        assert after[live] == (before[was][0], False)
+    assert [key for key in after if after[key][1]] == sorted(map(staged.keys.lease, ("coordinator", "producer")))
+
+
+def test_a_commit_does_everything_in_one_step(staged: Bench) -> None:
+    assert staged.commit(staged.operation()) == "ok"
+    assert staged.holds() == set()
+    state = staged.state()
+    assert (state["active"], state["status"], state["commands_at"]) == ("1", "running", ENTRY)
+    assert staged.events() == [(f"{OPEN_MS}-1", "symbol-added")]
+    record = decode_record(staged.client.hget(staged.keys.symbols, "RIVN") or b"")
+    assert (record.added_entry, record.feed) == (f"{OPEN_MS}-1", FEED)
+    assert [reply["status"] for reply in staged.replies()] == ["ok"]
+    assert staged.client.xlen(staged.keys.journal) == 1
+    assert staged.operations.load() is None
+
+
+def test_the_hold_of_a_person_outlives_an_addition(bench: Bench) -> None:
+    assert bench.begin() == "ok"
+    bench.client.sadd(bench.keys.holds, USER_HOLD)
+    bench.stage()
+    assert bench.commit(bench.operation()) == "ok"
+    assert bench.holds() == {USER_HOLD}
+    assert (bench.state()["active"], bench.state()["status"]) == ("1", "paused")
+
+
+Spoil = Callable[[Bench], object]
+
+
+def delete(*names: str) -> Spoil:
+    """What happens where the lifetime of some staged keys has run out."""
+    return lambda bench: bench.client.delete(*(f"{bench.keys.state}:staged:{name}" for name in names))
+
+
+# What has happened before the commit, and what it answers.
+SPOILED: Final[dict[str, tuple[Spoil, str]]] = {
+    "the clock was moved by hand": (lambda bench: bench.tape.set(clock_ms=OPEN_MS + MINUTE_MS), "clock"),
+    "the hold was removed by hand": (lambda bench: bench.client.srem(bench.keys.holds, HOLD), "clock"),
+    "the job went to another attempt": (
+        lambda bench: bench.operations.attempt(OPERATION, 0, ATTEMPT, "op-0-2"),
+        "attempt",
+    ),
+    "the manifest is not complete": (
+        lambda bench: bench.client.hdel(bench.keys.manifest(ATTEMPT), "complete"),
+        "staged",
+    ),
+    "the manifest has expired": (delete(f"{ATTEMPT}:manifest"), "staged"),
+    "the staged feed has expired": (delete(f"{ATTEMPT}:feed"), "staged"),
+    "the staged bars have expired": (delete(f"{ATTEMPT}:bars:RIVN:1m"), "staged"),
+    "the producer has ended the session": (lambda bench: bench.feed.fail("no bars"), "ended"),
+    "another addition is in progress": (
+        lambda bench: bench.client.hset(bench.keys.operation, "operation", "op2"),
+        "gone",
+    ),
+    "the addition is over": (lambda bench: bench.client.delete(bench.keys.operation), "gone"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "outcome"), SPOILED.values(), ids=SPOILED)
+def test_a_commit_that_cannot_be_right_changes_nothing(staged: Bench, spoil: Spoil, outcome: str) -> None:
+    operation = staged.operation()
+    spoil(staged)
+    before = staged.dump()
+    assert staged.commit(operation) == outcome
+    assert staged.dump() == before
+
+
+def test_what_really_expires_is_not_committed(bench: Bench) -> None:
+    assert bench.begin() == "ok"
+    bench.stage()
+    for key in [key for key, (_, expires) in bench.dump().items() if expires and ":staged:" in key]:
+        bench.client.pexpire(key, 0)
+    before = bench.dump()
+    assert bench.commit(bench.operation()) == "staged"
+    assert bench.dump() == before
+
+
+def call_off(bench: Bench, operation: Operation) -> str:
+    reply = Reply(operation.command, operation.entry, "rejected", "no bars", {})
+    return bench.operations.end(operation, NOTHING, reply, {"op": "add-symbol", "id": operation.command})
+
+
+def test_an_addition_that_is_called_off_leaves_nothing_but_its_answer(bench: Bench) -> None:
+    before = bench.dump()
+    assert bench.begin() == "ok"
+    bench.stage()
+    operation = bench.operation()
+    assert call_off(bench, operation) == "ok"
+    after = bench.dump()
+    answered = [bench.keys.replies, bench.keys.answered, bench.keys.journal]
+    assert all(after.pop(key, None) for key in answered)
+    state, was = (after.pop(bench.keys.state), before.pop(bench.keys.state))
+    assert isinstance(state[0], dict)
+    assert isinstance(was[0], dict)
+    assert state[0] | {b"commands_at": b"0-0"} == was[0]
+    left = {key: content for key, content in after.items() if ":staged:" not in key}
+    assert left == before
+    assert all(expires for key, (_, expires) in after.items() if ":staged:" in key)
+
+
+def test_an_addition_can_be_called_off_after_its_hold_was_removed_by_hand(staged: Bench) -> None:
+    staged.client.srem(staged.keys.holds, HOLD)
+    operation = staged.operation()
+    assert call_off(staged, operation) == "ok"
+    assert staged.state()["active"] == "1"
+    after = staged.dump()
+    assert call_off(staged, operation) == "ok"
+    assert staged.commit(operation) == "ok"  # it is answered, with what it was answered first
+    assert staged.dump() == after
+
+
+def test_only_the_present_attempt_is_given_to_a_new_one(bench: Bench) -> None:
+    assert bench.begin() == "ok"
+    assert bench.operations.attempt(OPERATION, 0, ATTEMPT, "op-0-2")
+    before = bench.dump()
+    assert not bench.operations.attempt(OPERATION, 0, ATTEMPT, "op-0-3")
+    assert not bench.operations.attempt("op2", 0, "op-0-2", "op-0-3")
+    assert bench.dump() == before
+    bench.stage("op-0-2")
+    assert bench.commit(bench.operation(), "op-0-2") == "ok"
+
+
+def test_parts_are_staged_in_order_and_each_once(bench: Bench) -> None:
+    assert bench.begin() == "ok"
+    staging = bench.staging()
+    runs = [("RIVN", "1m", OPEN_MS - at * MINUTE_MS, bytes(600_000)) for at in range(4)]
+    staging.write(runs, [], MANIFEST)
+    manifest = bench.keys.manifest(ATTEMPT)
+    assert bench.client.hget(manifest, "parts") == b"3"
+    before = bench.dump()
+    staging.write(runs, [], MANIFEST)
+    assert bench.dump() == before
+
+
+def test_a_part_is_refused_where_those_before_it_have_expired(bench: Bench) -> None:
+    assert bench.begin() == "ok"
+    staging = bench.staging()
+    before = bench.dump()
+    with pytest.raises(Exception, match="refused: parts"):
+        staging._write_part(2, [("RIVN", "1m", OPEN_MS, b"")], [], "")
+    assert bench.dump() == before
+
+
+def test_an_answered_command_is_not_committed_again_under_another_operation(staged: Bench) -> None:
+    operation = staged.operation()
+    assert staged.commit(operation) == "ok"
+    reply = Reply("p1", "6-1", "ok", None, {})
+    assert staged.store.answer(ENTRY, reply, Effect(place=USER_HOLD), {"op": "pause"}) == "ok"
+    before = staged.dump()
+    assert staged.commit(replace(operation, id="op2")) == "gone"
+    assert staged.dump() == before

@@ -1,0 +1,67 @@
+"""The script that forgets notifications, and the consumers that it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from coordinator.store import WAITED_FOR_MS
+from tests.support.bench import Bench
+from tests.support.tape import MINUTE_MS, OPEN_MS
+
+
+@pytest.fixture
+def bench(redis_url: str, session_name: str) -> Iterator[Bench]:
+    bench = Bench(redis_url, session_name)
+    yield bench
+    bench.tape.close()
+
+
+def consumer(bench: Bench, name: str, cursor: str, silent_ms: int = 0) -> None:
+    """A registered consumer at a position, whose last heartbeat was so long ago."""
+    beat_ms = bench.operations.server_ms() - silent_ms
+    bench.client.hset(bench.keys.consumers, name, beat_ms)
+    bench.client.hset(bench.keys.consumer(name), mapping={"cursor": cursor, "holder": "me", "history": "h"})
+
+
+def test_what_a_living_consumer_has_not_read_stays(bench: Bench) -> None:
+    bench.open()
+    bench.advance(4)
+    first, second, third = (f"{OPEN_MS + at * MINUTE_MS}-0" for at in (1, 2, 3))
+    consumer(bench, "slow", first)
+    consumer(bench, "quick", third, silent_ms=WAITED_FOR_MS * 2)
+    before = bench.dump()
+    assert bench.store.trim(second) == ("slow",)
+    assert bench.dump() == before
+    assert bench.store.trim(first) == ()
+    assert bench.state()["trimmed"] == first
+    assert bench.events()[0] == (second, "tick")
+
+
+def test_a_dead_consumer_is_dropped_with_an_event_and_keeps_its_cursor(bench: Bench) -> None:
+    bench.open()
+    bench.advance(4)
+    first, second = (f"{OPEN_MS + at * MINUTE_MS}-0" for at in (1, 2))
+    consumer(bench, "dead", first, silent_ms=WAITED_FOR_MS + 1_000)
+    assert bench.store.trim(second) == ()
+    assert not bench.client.hexists(bench.keys.consumers, "dead")
+    assert bench.client.hget(bench.keys.consumer("dead"), "cursor") == first.encode()
+    clock_ms = OPEN_MS + 4 * MINUTE_MS
+    assert bench.events() == [
+        (f"{clock_ms - MINUTE_MS}-0", "tick"),
+        (f"{clock_ms}-0", "tick"),
+        (f"{clock_ms}-1", "consumer-dropped"),
+    ]
+    assert bench.state()["noted"] == f"{clock_ms}-1"
+
+
+def test_a_consumer_that_was_left_behind_and_shows_life_again_is_not_waited_for(bench: Bench) -> None:
+    bench.open()
+    bench.advance(4)
+    first, second, third = (f"{OPEN_MS + at * MINUTE_MS}-0" for at in (1, 2, 3))
+    consumer(bench, "asleep", first, silent_ms=WAITED_FOR_MS + 1_000)
+    assert bench.store.trim(second) == ()
+    consumer(bench, "asleep", first)  # what it would have to read next is gone
+    assert bench.store.trim(third) == ()
+    assert bench.client.hexists(bench.keys.consumers, "asleep")

@@ -1,0 +1,127 @@
+"""Several ticks as runs: the same bars, one field a symbol where no minute is missing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator.batch import Run, runs_of_ticks
+from coordinator.roster import Released
+from playhead.codec import BAR_BYTES, group_field, pack, pack_names, unpack
+from playhead.intervals import interval_ms
+
+MINUTE_MS = 60_000
+Owned = tuple[str, str, int]
+"""Symbol, interval and start of a bar."""
+
+
+def values(owned: Owned) -> list[float]:
+    """Numbers that only this bar has."""
+    symbol, interval, start_ms = owned
+    return [float(sum(symbol.encode())), float(interval_ms(interval)), float(start_ms), 0.5, -0.0]
+
+
+def group(interval: str, start_ms: int, *symbols: str) -> Released:
+    frame = pack(np.array([values((symbol, interval, start_ms)) for symbol in symbols]))
+    field = group_field(interval, start_ms).encode()
+    return Released(field, pack_names(symbols) + frame.tobytes(), interval, start_ms, symbols, frame)
+
+
+def bars_in(runs: list[Run]) -> list[Owned]:
+    """The bars of runs, each checked against its numbers."""
+    found = []
+    for symbol, interval, start_ms, packed in runs:
+        for at, row in enumerate(unpack(packed).tolist()):
+            owned = symbol, interval, start_ms + at * interval_ms(interval)
+            assert row == values(owned)
+            found.append(owned)
+    return found
+
+
+def lengths(runs: list[Run]) -> list[tuple[str, str, int, int]]:
+    """Symbol, interval, start in minutes and number of bars of each run."""
+    return [
+        (symbol, interval, start_ms // MINUTE_MS, len(packed) // BAR_BYTES)
+        for symbol, interval, start_ms, packed in runs
+    ]
+
+
+def minute(number: int, *symbols: str) -> list[Released]:
+    return [group("1m", number * MINUTE_MS, *symbols)]
+
+
+EXAMPLES = {
+    "nothing": ([], []),
+    "ticks without groups": ([[], []], []),
+    "one tick": ([minute(5, "A", "B")], [("A", "1m", 5, 1), ("B", "1m", 5, 1)]),
+    "minutes in a row are one run": (
+        [minute(5, "A", "B"), minute(6, "A", "B"), minute(7, "A", "B")],
+        [("A", "1m", 5, 3), ("B", "1m", 5, 3)],
+    ),
+    "a missing minute begins a new run": (
+        [minute(5, "A"), minute(6, "A"), minute(8, "A")],
+        [("A", "1m", 5, 2), ("A", "1m", 8, 1)],
+    ),
+    "a gap of one symbol is none of the other": (
+        [minute(5, "A", "B"), minute(6, "B"), minute(7, "A", "B")],
+        [("A", "1m", 5, 1), ("A", "1m", 7, 1), ("B", "1m", 5, 3)],
+    ),
+    "where one symbol's run ends another's begins, a minute later": (
+        [minute(5, "A"), minute(6, "B")],
+        [("A", "1m", 5, 1), ("B", "1m", 6, 1)],
+    ),
+    "each interval has runs of its own": (
+        [[group("1m", 4 * MINUTE_MS, "A"), group("5m", 0, "A")], minute(5, "A")],
+        [("A", "1m", 4, 2), ("A", "5m", 0, 1)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("ticks", "expected"), EXAMPLES.values(), ids=EXAMPLES)
+def test_bars_that_follow_each_other_are_one_run(
+    ticks: list[list[Released]], expected: list[tuple[str, str, int, int]]
+) -> None:
+    runs = list(runs_of_ticks(ticks))
+    bars_in(runs)
+    assert lengths(runs) == expected
+
+
+names = st.sampled_from(["A", "AAPL", "BRK.B", "MSFT", "^GSPC"])
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[list[Released]]:
+    """Ticks in time order, each with a group of some symbols, and now and then one of five minutes."""
+    ticks = []
+    for number in sorted(draw(st.sets(st.integers(1, 30), max_size=12))):
+        groups = [group("1m", (number - 1) * MINUTE_MS, *sorted(draw(st.sets(names, min_size=1))))]
+        if number % 5 == 0:
+            groups.append(group("5m", (number - 5) * MINUTE_MS, *sorted(draw(st.sets(names, min_size=1)))))
+        ticks.append(groups)
+    return ticks
+
+
+def slow_bars(ticks: list[list[Released]]) -> list[Owned]:
+    """One bar after the other: by interval, symbol and start."""
+    owned = [(symbol, each.interval, each.start_ms) for tick in ticks for each in tick for symbol in each.symbols]
+    return sorted(owned, key=lambda each: (interval_ms(each[1]), each[0], each[2]))
+
+
+@given(batches())
+def test_the_bars_of_the_runs_are_the_bars_of_the_ticks(ticks: list[list[Released]]) -> None:
+    found = bars_in(list(runs_of_ticks(ticks)))
+    assert sorted(found) == sorted(slow_bars(ticks))
+
+
+@given(batches())
+def test_there_are_as_few_runs_as_there_can_be(ticks: list[list[Released]]) -> None:
+    bars = slow_bars(ticks)
+    breaks = sum(
+        (symbol, interval) != (other, other_interval) or following != start_ms + interval_ms(interval)
+        for (symbol, interval, start_ms), (other, other_interval, following) in pairwise(bars)
+    )
+    assert len(list(runs_of_ticks(ticks))) == (breaks + 1 if bars else 0)
