@@ -6,15 +6,17 @@
 # It needs no BuildKit. At run time nothing is written but to /tmp, so the root file system can be read-only.
 ARG PYTHON_IMAGE=python:3.11-slim
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${PYTHON_IMAGE} AS dependencies
 LABEL playhead.stage=build
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python3 -m venv /build/tools && python3 -m venv --without-pip /opt/playhead
-# The locks come first: a change of the code does not fetch everything again.
 COPY requirements-build.lock requirements-server.lock ./
 RUN tools/bin/pip install --require-hashes -r requirements-build.lock \
  && tools/bin/pip --python /opt/playhead/bin/python install --require-hashes -r requirements-server.lock
+
+# A change of the code begins here, and fetches nothing.
+FROM dependencies AS build
 COPY pyproject.toml README.md LICENSE ./
 COPY playhead playhead
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \

@@ -26,6 +26,13 @@ demo: $(INSTALLED) ## Replay a day and add a symbol in the middle of it
 test: $(INSTALLED) ## Run the tests: unit, integration, properties
 	@$(BIN)/python -m pytest
 
+.PHONY: e2e
+e2e: $(INSTALLED) ## Run the tests that drive real containers; needs a Docker engine
+	@docker info >/dev/null 2>&1 || { echo "$(NO_ENGINE)" >&2; exit 1; }
+	@$(BIN)/python -m pytest tests/e2e --timeout 300
+
+NO_ENGINE := no Docker engine answers; on Debian and Ubuntu as root: .ci/engine start (or apt-get install docker.io docker-compose debootstrap)
+
 .PHONY: check
 check: $(INSTALLED) ## Lint, format and types, changing nothing
 	@$(BIN)/ruff check .

@@ -72,7 +72,7 @@ class Keys:
 
     @property
     def windows(self) -> str:
-        """Hash: window start -> JSON of its end and symbols; `through_ms`, `final`."""
+        """Hash: window start -> JSON of its symbols; `through_ms` (end of the last one), `final`."""
         return f"{self.state}:windows"
 
     @property

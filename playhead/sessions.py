@@ -39,7 +39,7 @@ def config_of(client: redis.Redis, keys: Keys, url: str) -> SessionConfig:
         there = ", ".join(existing(client)) or "none"
         raise SessionNotFound(
             f"there is no session {keys.session} on {shown_url(url)}; sessions there: {there}. "
-            f"Start one with `playhead session start {keys.session}`"
+            f"Start one with `playhead session start --id {keys.session} --symbols … --date …`"
         )
     return configs.decode(text(config).encode())
 
@@ -51,7 +51,7 @@ def only_one(client: redis.Redis, url: str) -> str:
             return name
         case []:
             raise SessionNotFound(
-                f"there is no session on {shown_url(url)}; start one with `playhead session start <name>`"
+                f"there is no session on {shown_url(url)}; start one with `playhead session start --id NAME --symbols … --date …`"
             )
         case several:
             raise InvalidInput(

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import redis
 from redis.exceptions import ResponseError
 
-from playhead.connection import connect, text
+from playhead.connection import connect, shown_url, text
 from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisUnavailable, SessionNotFound
 from playhead.keys import SESSIONS, Keys
 from shared.health import Progress
@@ -60,7 +60,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         client = connect(self._settings.redis_url)
-        LOG.info("serving sessions at %s", client.connection_pool.connection_kwargs.get("host"))
+        LOG.info("serving sessions at %s", shown_url(self._settings.redis_url))
         while not self._stopping.is_set():
             try:
                 self._look(client)

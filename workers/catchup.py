@@ -13,7 +13,7 @@ from playhead.bars import Bars
 from playhead.errors import SourceError
 from playhead.intervals import interval_ms
 from playhead.times import full_clock_text, local, to_ms
-from shared.calendars import REGULAR, TradingSession
+from shared.calendars import TradingSession
 from shared.hours import Hours
 from shared.logs import SessionLog
 from shared.request import StagedSymbol, SymbolRequest
@@ -47,12 +47,20 @@ def catch_up(task: Task, request: SymbolRequest, session: str) -> Catchup:
     through_ms = hours.close_ms if task.through_ms is None else max(task.through_ms, task.clock_ms)
     shown = hours.current(task.clock_ms) or hours.sessions[0]
     first_ms, end_ms = local_dates(hours, shown)
-    loaded = source.get_bars(symbol, config.interval, first_ms, max(end_ms, through_ms - step_ms + 1))
-    # A local date may hold the end of the session before, as where sessions cross midnight: that one is over.
-    earlier = (hours.market.classify(loaded.start_ms, hours.first, hours.last) == REGULAR) & (
-        loaded.start_ms < shown.open_ms
-    )
-    loaded = loaded.where(~earlier)
+    ahead = source.get_bars(symbol, config.interval, first_ms, max(end_ms, through_ms - step_ms + 1))
+    regular = hours.regular(ahead)
+    regular = regular.where(regular.start_ms >= shown.open_ms)
+    closed = regular.start_ms + step_ms <= task.clock_ms
+    written, to_come = regular.where(closed), regular.where(~closed)
+    # What closes later comes with a window of the main feed that is still to be opened.
+    staged = to_come.where(to_come.start_ms + step_ms <= through_ms)
+
+    # The receipt is about the dates of the session that is shown, however far the feed reaches. Such a date may hold
+    # the end of the session before, where sessions cross midnight: that one is over.
+    loaded = ahead.between(first_ms, end_ms)
+    over = np.isin(loaded.start_ms, hours.regular(loaded).start_ms) & (loaded.start_ms < shown.open_ms)
+    loaded = loaded.where(~over)
+    queued = to_come.between(first_ms, end_ms)
     if not len(loaded):
         raise SourceError(
             f"{source.uri} has no {config.interval} bars of {symbol} for {shown.label}; choose another date or source"
@@ -64,15 +72,9 @@ def catch_up(task: Task, request: SymbolRequest, session: str) -> Catchup:
     log.info("[DYNAMIC] Current backtest time: %s", full_clock_text(task.clock_ms, hours.zone))
     opens, closes = (full_clock_text(at_ms, hours.zone) for at_ms in (shown.open_ms, shown.close_ms))
     log.info("[DYNAMIC] Trading hours: %s - %s", opens, closes)
-    regular = hours.regular(loaded)
-    closed = regular.start_ms + step_ms <= task.clock_ms
-    written, queued = regular.where(closed), regular.where(~closed)
-    # What closes later comes with a window of the main feed that is still to be opened.
-    staged = queued.where(queued.start_ms + step_ms <= through_ms)
     dropped = hours.dropped(loaded)
-    dropped_before = int(np.count_nonzero(loaded.start_ms < task.clock_ms)) - int(
-        np.count_nonzero(regular.start_ms < task.clock_ms)
-    )
+    before = loaded.where(loaded.start_ms < task.clock_ms)
+    dropped_before = sum(hours.dropped(before).values())
     log.info("[DYNAMIC] Catchup complete: %d bars processed, %d bars dropped", len(written), dropped_before)
     missing = hours.expected(step_ms, task.clock_ms) - len(written)
     intervals = (config.interval,) if len(written) else ()

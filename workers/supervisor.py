@@ -32,6 +32,9 @@ WAIT_S: Final = 2
 LAST_JOB_S: Final = 2
 """How long the job in hand may still take when the process is told to stop."""
 
+CALENDARS: Final = ("XLON", "XHKG", "XTKS", "XETR", "XPAR", "XTSE", "XASX", "24/7")
+"""Calendars that are built while the worker waits for its first job, beside the default one."""
+
 
 class Supervisor:
     """Starts the RQ worker again whenever it ends, until the process is told to stop."""
@@ -47,6 +50,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         warm_up()
+        threading.Thread(target=warm_calendars, name="warm-calendars", daemon=True).start()
         reachable = True
         while not self._stopping.is_set():
             try:
@@ -111,3 +115,9 @@ def warm_up() -> None:
     """Imports and builds what the first job would otherwise pay for: pandas, a calendar, a source."""
     calendar("XNYS")
     open_source("sample:").get_bars("AAPL", "1m", 0, 1)
+
+
+def warm_calendars() -> None:
+    """Builds the calendars of large exchanges, each of which takes longer than all the rest of a job."""
+    for name in CALENDARS:
+        calendar(name)

@@ -157,7 +157,7 @@ def _check_place(place: Path, overwrite: bool) -> None:
     if foreign:
         raise SourceError(f"{place} holds {foreign[0]}, which no import wrote; choose another directory")
     if held and not overwrite:
-        raise SourceError(f"{place} holds a dataset; choose another directory, or say to overwrite it")
+        raise SourceError(f"{place} holds a dataset; choose another directory, or say --overwrite")
 
 
 def _is_ours(entry: Path) -> bool:

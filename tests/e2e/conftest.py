@@ -13,6 +13,7 @@ import pytest
 from pytest_docker.plugin import Services
 
 from tests.conftest import lacking
+from tests.e2e.support.addition import Day, Moment, nothing, play
 from tests.e2e.support.docker import NO_ENGINE, engine_answers
 from tests.e2e.support.images import Images, images, remove_built
 from tests.e2e.support.stack import CLEANUP, FILES, Settings, Stack, own_stack
@@ -95,6 +96,16 @@ def story(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Story]:
     """Sessions of this test's own on the shared stack."""
     with Story(stack, f"e2e-{secrets.token_hex(4)}") as story:
         yield story
+
+
+@pytest.fixture(scope="session")
+def undisturbed(stack: Stack) -> Day:
+    """The day of `tests.e2e.support.addition` on which nothing happens."""
+    with Story(stack, "e2e-undisturbed") as story:
+        day = play(story, Moment.NEVER, nothing)
+    assert len(day.data["AAPL"]) == 390
+    assert [item["type"] for item in day.transcript if item["type"] != "tick"] == ["symbol-added", "session-finished"]
+    return day
 
 
 def unique_project() -> str:

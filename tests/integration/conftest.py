@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from shared.redis_server import RedisServer
 from tests.support.services import Services
 from tests.support.sessions import own_sessions
-from tests.support.system import System
+from tests.support.system import System, next_database
 
 
 @pytest.fixture(scope="session")
@@ -37,25 +35,6 @@ def system(services: Services, request: pytest.FixtureRequest, tmp_path: Path) -
         services.wait_ready()
         yield system
         services.heal()
-
-
-@pytest.fixture
-def own_system(own_server: RedisServer, tmp_path: Path) -> Iterator[Callable[..., System]]:
-    """Makes services for this test alone, on a server of its own: `own_system("coordinator", job_silence_ms=300)`."""
-    with ExitStack() as stack:
-
-        def make(*roles: str, **limits: int) -> System:
-            running = stack.enter_context(Services(own_server.url, tmp_path, **limits))
-            running.start(*roles)
-            return stack.enter_context(closing(System(running, "own", tmp_path)))
-
-        yield make
-
-
-def next_database(url: str) -> str:
-    """The URL of the database after the one of a URL."""
-    parts = urlsplit(url)
-    return parts._replace(path=f"/{int(parts.path.strip('/') or 0) + 1}").geturl()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
+
 import pytest
 
 from playhead.commands import Reply
 from tests.support.dump import lasting
+from tests.support.services import Services
+from tests.support.sessions import own_sessions
 from tests.support.system import System, added, published, replies, wait_for
 from tests.support.tape import OPEN_MS
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture
-def paused(system: System) -> System:
-    """RIVN at 12:06, and all of its day published."""
-    system.start("RIVN")
-    wait_until(lambda: published(system.client, system.keys()), 30, "the day to be published")
-    return system
+@pytest.fixture(scope="module")
+def paused(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """RIVN at 12:06, and all of its day published: one session for all that may not change it."""
+    with (
+        own_sessions(services.url, __name__) as name,
+        closing(System(services, name, tmp_path_factory.mktemp("by-hand"))) as system,
+    ):
+        services.wait_ready()
+        system.start("RIVN")
+        wait_until(lambda: published(system.client, system.keys()), 30, "the day to be published")
+        yield system
 
 
 def redis_cli(system: System, *words: str) -> None:

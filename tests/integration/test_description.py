@@ -62,7 +62,8 @@ def test_step_3_registers_the_symbol_where_nobody_sees_it(story: Story) -> None:
     assert story.begun.operation["clock_ms"] == str(NOON_MS)
     for during in (story.begun, story.staged):
         assert set(during.info.symbols) == {"RIVN"}
-        assert during.data_keys == story.before.data_keys
+        assert during.lasting == story.before.lasting
+        assert not during.passing
 
 
 def test_step_4_loads_all_bars_of_the_date_from_midnight_to_midnight(story: Story) -> None:
@@ -122,7 +123,10 @@ def test_invariant_consumers_see_no_intermediate_data(story: Story) -> None:
 def test_invariant_what_is_staged_is_invisible_and_goes_away_by_itself(story: Story) -> None:
     assert len(story.staged.staged) >= 3
     assert all(0 < left_ms <= 600_000 for left_ms in story.staged.staged.values())
-    assert story.after.staged == {}
+    assert not story.after.staged
+    new = {key.rpartition("}:")[2].partition("-")[0] for key in story.after.lasting - story.before.lasting}
+    assert new == {"bars:AAPL:1m", "feed:add"}
+    assert not story.after.passing  # what became live loses its lifetime
 
 
 def test_invariant_only_regular_trading_hours(story: Story) -> None:
@@ -149,7 +153,7 @@ def test_invariant_chronological_order_is_maintained(story: Story) -> None:
 def test_checklist_before_the_addition_only_the_first_symbol_has_bars(story: Story) -> None:
     assert story.before.clock_ms == NOON_MS
     assert set(story.before.info.symbols) == {"RIVN"}
-    assert {key.split(":bars:")[1] for key in story.before.data_keys} == {"RIVN:1m"}
+    assert {key.rpartition("}:")[2] for key in story.before.lasting} == {"bars:RIVN:1m", "feed:main"}
 
 
 def test_checklist_during_the_addition_the_log_says_each_step_word_for_word(story: Story) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,11 @@ from playhead.commands import AddSymbol
 from playhead.errors import CommandRejected
 from playhead.session import Session
 from tests.support.dump import lasting
+from tests.support.services import Services
+from tests.support.sessions import own_sessions
 from tests.support.story import read
-from tests.support.system import NOON_MS, System, added, info_of, play_to_the_end, published, replies, wait_for
+from tests.support.system import NOON_MS, System, added, info_of, next_database, play_to_the_end, published, replies
 from tests.support.waiting import wait_until
-
-OwnSystem = Callable[..., System]
 
 
 @pytest.fixture
@@ -104,36 +105,42 @@ def test_symbols_of_which_some_are_refused_at_once_and_others_come_share_one_ans
     assert [reply.status for reply in replies(system)] == ["partial"]
 
 
-def test_without_a_worker_the_addition_is_called_off_at_its_deadline(own_system: OwnSystem) -> None:
-    system = own_system("coordinator", "producer", operation_deadline_ms=700, job_silence_ms=200)
-    session = ready(system)
-    before = lasting(system.client, system.keys())
-    error = refused(session, "AAPL")
-    assert error == "AAPL: no worker took the job within 0.7 s; start one: playhead worker"
-    assert lasting(system.client, system.keys()) == before
-    assert goes_on(session)
+@pytest.fixture(scope="module")
+def hasty_services(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Services that give an addition one second, on a database of their own."""
+    limits = {"operation_deadline_ms": 1_000, "job_silence_ms": 300}
+    with Services(next_database(services.url), tmp_path_factory.mktemp("hasty"), **limits) as running:
+        running.start("coordinator", "producer", "worker")
+        yield running
 
 
-def test_a_worker_that_never_answers_is_given_up_at_the_deadline_and_is_free_again_after_it(
-    own_system: OwnSystem,
+@pytest.fixture
+def hasty(hasty_services: Services, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
+    with (
+        own_sessions(hasty_services.url, request.node.nodeid) as name,
+        closing(System(hasty_services, name, tmp_path)) as system,
+    ):
+        yield system
+
+
+def test_an_addition_that_no_worker_takes_is_called_off_at_its_deadline_and_one_that_comes_late_changes_nothing(
+    hasty: System,
 ) -> None:
-    system = own_system("coordinator", "producer", "worker", operation_deadline_ms=1_000)
-    session = ready(system)
-    before = lasting(system.client, system.keys())
-    error = refused(session, "AAPL", source="hangs:")
-    assert error == "AAPL: the worker did not finish within 1 s"
-    assert lasting(system.client, system.keys()) == before
+    session = ready(hasty)
+    before = lasting(hasty.client, hasty.keys())
+    with hasty.services.suspended("worker"):
+        error = refused(session, "AAPL")
+        assert error == "AAPL: no worker took the job within 1 s; start one: playhead worker"
+        assert lasting(hasty.client, hasty.keys()) == before
+    wait_until(lambda: "is no longer wanted" in hasty.log_text(), 30, "the worker to look at the late job")
+    assert lasting(hasty.client, hasty.keys()) == before
     assert goes_on(session)
-    wait_until(lambda: "JobTimeoutException" in system.log_text(), 30, "the worker to end the job")
 
 
-def test_what_a_worker_stages_after_the_deadline_changes_nothing(own_system: OwnSystem) -> None:
-    system = own_system("coordinator", "producer", "worker", operation_deadline_ms=700)
-    session = ready(system)
-    before = lasting(system.client, system.keys())
-    with system.services.suspended("worker"):
-        assert "within 0.7 s" in refused(session, "AAPL")
-    wait_until(lambda: "is no longer wanted" in system.log_text(), 30, "the worker to look at the late job")
-    assert lasting(system.client, system.keys()) == before
-    wait_for(session, "paused")
-    assert added(system) == []
+def test_a_worker_that_never_answers_is_given_up_at_the_deadline_and_is_free_again_after_it(hasty: System) -> None:
+    session = ready(hasty)
+    before = lasting(hasty.client, hasty.keys())
+    assert refused(session, "AAPL", source="hangs:") == "AAPL: the worker did not finish within 1 s"
+    assert lasting(hasty.client, hasty.keys()) == before
+    assert goes_on(session)
+    wait_until(lambda: "JobTimeoutException" in hasty.log_text(), 30, "the worker to end the job")

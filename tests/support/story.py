@@ -41,7 +41,10 @@ class Moment:
     rivn: Bars | None
     clock_ms: int | None
     notified: str
-    data_keys: frozenset[str]
+    lasting: frozenset[str]
+    """Keys of session data and feeds that do not go away by themselves."""
+    passing: frozenset[str]
+    """Such keys that do."""
     staged: dict[str, int]
     """Staged keys and how many ms they have left."""
     operation: dict[str, str]
@@ -120,6 +123,7 @@ def moment(system: System, session: Session, follower: Session) -> Moment:
     """Looks at everything."""
     client, keys = system.client, system.keys()
     names = [key.decode() for key in client.scan_iter(keys.all, count=1_000)]
+    live = [name for name in names if (":bars:" in name or ":feed:" in name) and ":staged:" not in name]
     operation: Any = client.hgetall(keys.operation)
     return Moment(
         info=info_of(session),
@@ -127,7 +131,8 @@ def moment(system: System, session: Session, follower: Session) -> Moment:
         rivn=session.bars("RIVN"),
         clock_ms=session.clock(),
         notified=notifications(system, keys)[-1][0],
-        data_keys=frozenset(name for name in names if ":bars:" in name and ":staged:" not in name),
+        lasting=frozenset(name for name in live if client.pttl(name) == -1),
+        passing=frozenset(name for name in live if client.pttl(name) != -1),
         staged={name: client.pttl(name) for name in names if ":staged:" in name},
         operation={name.decode(): value.decode() for name, value in operation.items()},
         jobs=client.llen("rq:queue:playhead"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import redis
 
@@ -30,6 +31,12 @@ NOON_MS = OPEN_MS + 156 * MINUTE_MS  # 12:06 in New York, the time of the descri
 CLOSE_MS = OPEN_MS + 390 * MINUTE_MS
 TIMEOUT_S = 30.0
 P = TypeVar("P", "Running", Consumer)
+
+
+def next_database(url: str) -> str:
+    """The URL of the database after the one of a URL: sessions of one are not seen in the other."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"/{int(parts.path.strip('/') or 0) + 1}").geturl()
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 TIMEOUT_S: Final = 60.0
-NO_ENGINE: Final = (
-    "no Docker engine answers; on Debian and Ubuntu: apt-get install docker.io docker-compose && service docker start"
-)
+NO_ENGINE: Final = "no Docker engine answers; on Debian and Ubuntu as root: .ci/engine start"
 
 
 @dataclass(frozen=True)
@@ -71,6 +69,11 @@ class Container:
     def starts(self) -> int:
         """How often its restart policy has started it again."""
         return int(docker("inspect", "--format", "{{.RestartCount}}", self.id))
+
+    def log(self) -> str:
+        """All that it has printed."""
+        outcome = run(["docker", "logs", self.id])
+        return outcome.out + outcome.err
 
     def kill(self) -> None:
         """SIGKILL from outside of the container, as when its process crashes: `docker kill` would count as a stop."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pytest_docker.plugin import Services, get_docker_services
 
@@ -23,13 +23,17 @@ ROLES: Final = ("redis", "producer", "coordinator", "coordinator-standby", "work
 UP_TIMEOUT_S: Final = 90.0
 LABEL: Final = "playhead.e2e"
 """Containers that a test starts beside the services carry it, with the project as its value."""
-_LINE = re.compile(r"(?P<moment>\S+Z) (?P<level>[A-Z]+) (?P<role>\w+) (?P<text>.*?)(?P<fields>( (session|command)=\S+)*)")
+_LINE = re.compile(
+    r"(?P<moment>\S+Z) (?P<level>[A-Z]+) (?P<role>\w+) (?P<text>.*?)(?P<fields>( (session|command)=\S+)*)"
+)
 
 
 @dataclass(frozen=True)
 class LogLine:
     """One line of a service's log. `text` is without the fields at its end."""
 
+    container: str
+    """As compose names it, with its number: `worker_2`."""
     moment: str
     role: str
     text: str
@@ -117,13 +121,11 @@ class Stack:
         return only
 
     def serving(self, role: str, session: str) -> Container:
-        """The coordinator that serves a session, as its log says; or the only container of another role."""
-        if role != "coordinator":
-            return self.containers(role)[0]
-        both = self.containers("coordinator") + self.containers("coordinator-standby")
-        took = f"took the lease .* session={re.escape(session)}$"
-        last = {each.id: _last_moment(docker("logs", each.id), took) for each in both}
-        return max(both, key=lambda each: last[each.id])
+        """The container of a role that was the last to do something for a session, as its log says; else any."""
+        candidates = self.containers(role)
+        if role == "coordinator":
+            candidates += self.containers("coordinator-standby")
+        return max(candidates, key=lambda each: _last_moment(each.log(), f" session={session}( |$)"))
 
     def cli(self, *arguments: str) -> Outcome:
         """Runs a command in the CLI's container, as a user types it."""
@@ -138,9 +140,20 @@ class Stack:
 
     def consume(self, session: str, consumer: str) -> Container:
         """A recorder in a container of its own, which is started again if it crashes."""
-        arguments = ["--detach", "--init", "--read-only", "--tmpfs=/tmp", "--restart=on-failure", f"--network={self.network}"]
+        arguments = [
+            "--detach",
+            "--init",
+            "--read-only",
+            "--tmpfs=/tmp",
+            "--restart=on-failure",
+            f"--network={self.network}",
+        ]
         arguments += [f"--label={LABEL}={self.project}", f"--volume={REPOSITORY / 'tests'}:/app/tests:ro"]
-        arguments += ["--env=PLAYHEAD_REDIS_URL=redis://redis:6379/0", "--entrypoint=python", self.settings.images.project]
+        arguments += [
+            "--env=PLAYHEAD_REDIS_URL=redis://redis:6379/0",
+            "--entrypoint=python",
+            self.settings.images.project,
+        ]
         return Container(docker("run", *arguments, "-m", "tests.e2e.support.recorder", session, consumer))
 
     def logs(self, *services: str) -> list[LogLine]:
@@ -150,10 +163,11 @@ class Stack:
         text = self.compose(f"logs --no-color {' '.join(services)}")
         found = []
         for line in text.splitlines():
-            match = _LINE.fullmatch(line.partition("| ")[2].strip())
+            container, _, said = line.partition("| ")
+            match = _LINE.fullmatch(said.strip())
             if match is not None:
                 fields = dict(part.split("=", 1) for part in match["fields"].split())
-                found.append(LogLine(match["moment"], match["role"], match["text"], fields))
+                found.append(LogLine(container.strip(), match["moment"], match["role"], match["text"], fields))
         return sorted(found, key=lambda line: (line.moment, line.role != "worker"))
 
     def log_text(self) -> str:
@@ -179,6 +193,6 @@ def own_stack(settings: Settings, project: str) -> Iterator[Stack]:
             stack.remove_consumers()
 
 
-def _last_moment(log: Any, pattern: str) -> str:
-    lines = [line for line in str(log).splitlines() if re.search(pattern, line)]
+def _last_moment(log: str, pattern: str) -> str:
+    lines = [line for line in log.splitlines() if re.search(pattern, line)]
     return lines[-1].split()[0] if lines else ""

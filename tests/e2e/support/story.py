@@ -83,6 +83,17 @@ class Story:
         """Waits until the clock has come so far."""
         wait_until(lambda: (self.info().clock_ms or 0) >= clock_ms, TIMEOUT_S, f"the clock to be at {clock_ms}")
 
+    def wait_added(self, *symbols: str) -> None:
+        """Waits until symbols are in session data. Redis may be away meanwhile."""
+
+        def there() -> bool:
+            with suppress(RedisUnavailable):
+                info = self.info()
+                return info.active and set(symbols) <= set(info.symbols)
+            return False
+
+        wait_until(there, TIMEOUT_S, f"{', '.join(symbols)} to be added to {self.name}")
+
     def consume(self, consumer: str) -> Container:
         """A recorder in a container of its own."""
         container = self.stack.consume(self.name, consumer)
@@ -91,7 +102,8 @@ class Story:
 
     def transcript(self, consumer: str) -> list[Item]:
         """What a recorder has written down so far."""
-        return read(self.client.lrange(transcript_key(self.name, consumer), 0, -1))
+        found: Any = self.client.lrange(transcript_key(self.name, consumer), 0, -1)
+        return read(found)
 
     def wait_ended(self, *consumers: Container) -> None:
         """Waits until consumers have ended well."""

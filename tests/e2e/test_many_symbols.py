@@ -1,0 +1,48 @@
+"""Twenty symbols at once, four workers: one pause."""
+
+from __future__ import annotations
+
+from tests.e2e.support.story import NOON_MS, TIMEOUT_S, Story
+from tests.support.waiting import wait_until
+
+SYMBOLS = [f"SYM{number:02}" for number in range(20)]
+GATE = "many"
+
+
+def test_four_workers_add_twenty_symbols_in_one_pause(story: Story) -> None:
+    story.start("RIVN")
+    consumer = story.consume("recorder")
+
+    story.cli("data", "add-symbol", *SYMBOLS, "--source", story.gated(GATE), "--no-wait")
+    # All workers are in the middle of a job of this addition before any job is done.
+    wait_until(lambda: len(busy(story)) == 4, TIMEOUT_S, "four workers to begin")
+    assert not story.info().active
+    assert set(story.info().symbols) == {"RIVN"}
+    story.open(GATE)
+    story.wait_added(*SYMBOLS)
+    assert story.info().clock_ms == NOON_MS
+
+    said = [line.text for line in story.stack.logs() if line.fields.get("session") == story.name]
+    assert said.count("[DYNAMIC] Pausing streaming") == 1
+    assert said.count("[DYNAMIC] Resuming streaming") == 1
+    assert sum(text.startswith("[DYNAMIC] Catchup complete: 156 bars processed") for text in said) == 20
+
+    story.cli("session", "resume")
+    story.wait_for("finished")
+    story.wait_ended(consumer)
+    transcript = story.transcript("recorder")
+    (event,) = (item for item in transcript if item["type"] == "symbol-added")
+    assert event["have"] == {"RIVN": event["have"]["RIVN"]} | dict.fromkeys(SYMBOLS, 156)
+    before = transcript[: transcript.index(event)]
+    assert all(set(item["have"]) == {"RIVN"} for item in before)
+    assert {symbol: len(story.dump()[symbol]) for symbol in SYMBOLS} == dict.fromkeys(SYMBOLS, 390)
+
+
+def busy(story: Story) -> set[str]:
+    """The workers that have begun to load symbols of this session."""
+    lines = story.stack.logs("worker")
+    return {
+        line.container
+        for line in lines
+        if line.fields.get("session") == story.name and line.text.startswith("[DYNAMIC] Populating queues")
+    }
