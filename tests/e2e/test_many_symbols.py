@@ -14,8 +14,8 @@ def test_four_workers_add_twenty_symbols_in_one_pause(story: Story) -> None:
     consumer = story.consume("recorder")
 
     story.cli("data", "add-symbol", *SYMBOLS, "--source", story.gated(GATE), "--no-wait")
-    # All workers are in the middle of a job of this addition before any job is done.
-    wait_until(lambda: len(busy(story)) == 4, TIMEOUT_S, "four workers to begin")
+    # Twenty symbols are three jobs: three workers are in the middle of one before any is done.
+    wait_until(lambda: len(busy(story)) == 3, TIMEOUT_S, "three workers to begin")
     assert not story.info().active
     assert set(story.info().symbols) == {"RIVN"}
     story.open(GATE)

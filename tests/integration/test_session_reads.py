@@ -53,7 +53,7 @@ def test_a_session_that_is_not_there_is_an_error_that_lists_those_there_are(tape
     with pytest.raises(SessionNotFound) as caught:
         Session("no-such-session", redis_url)
     assert tape.keys.session in str(caught.value)
-    assert "playhead session start no-such-session" in str(caught.value)
+    assert "playhead session start --id no-such-session" in str(caught.value)
 
 
 def test_a_bad_session_name_is_refused(redis_url: str) -> None:

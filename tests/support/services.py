@@ -64,6 +64,14 @@ class Service:
         self.process.kill()
         self.process.wait()
 
+    def ended(self, deadline: float) -> int:
+        """Waits for its end, and gives its exit code. One that is late is aborted: its log then says where it was."""
+        try:
+            return self.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            return self.process.wait()
+
     def suspend(self) -> None:
         """SIGSTOP, and waits until it stands."""
         self.process.send_signal(signal.SIGSTOP)
@@ -92,7 +100,9 @@ class Services:
         self._since = ""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PLAYHEAD_")}
         set_here = {f"PLAYHEAD_{name.upper()}": str(value) for name, value in limits.items()}
-        self.environment = kept | set_here | {"PLAYHEAD_REDIS_URL": url, "PYTHONPATH": str(DISTRIBUTION)}
+        self.environment = (
+            kept | set_here | {"PLAYHEAD_REDIS_URL": url, "PYTHONPATH": str(DISTRIBUTION), "PYTHONFAULTHANDLER": "1"}
+        )
 
     def start(self, *roles: str, wait: bool = True) -> list[Service]:
         """Starts one process for each role, and waits until all serve."""
@@ -176,7 +186,7 @@ class Services:
                 each.process.terminate()
             deadline = time.monotonic() + STOP_TIMEOUT_S
             for each in alive:
-                code = each.process.wait(max(0.0, deadline - time.monotonic()))
+                code = each.ended(deadline)
                 assert code == 0, f"{each.role} ended with {code}:\n{each.log.read_text()}"
         finally:
             for each in alive:

@@ -13,6 +13,13 @@ from typing import Any, Final
 TIMEOUT_S: Final = 60.0
 NO_ENGINE: Final = "no Docker engine answers; on Debian and Ubuntu as root: .ci/engine start"
 
+SIGNAL_ALL: Final = """
+import os, signal, sys
+for name in os.listdir("/proc"):
+    if name.isdigit() and int(name) not in (1, os.getpid()):
+        os.kill(int(name), getattr(signal, sys.argv[1]))
+"""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -85,6 +92,14 @@ class Container:
         image = docker("inspect", "--format", "{{.Image}}", self.id)
         arguments = ["--rm", "--privileged", "--pid=host", "--user=0", "--entrypoint=kill"]
         docker("run", *arguments, image, "-KILL", str(pid))
+
+    def check(self) -> int:
+        """Runs the health check of a role now, and gives its exit code."""
+        return run(["docker", "exec", self.id, "python", "-S", "-m", "shared.health"]).code
+
+    def signal_inside(self, name: str) -> None:
+        """Sends a signal to all processes in it but the first, which only passes signals on."""
+        docker("exec", self.id, "python", "-S", "-c", SIGNAL_ALL, name)
 
     def stop(self, timeout_s: int = 10) -> None:
         """SIGTERM, and SIGKILL after the timeout."""
