@@ -1,4 +1,4 @@
-"""Ends with 0 while a registered consumer shows that it lives: `python -m examples.health --session demo --name vwap`."""
+"""Says whether a registered consumer lives: `python -m examples.health --session demo --name vwap` ends with 0 or 1."""
 
 from __future__ import annotations
 

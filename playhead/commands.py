@@ -210,8 +210,6 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _ticks(text: str) -> int:
-    if not (
-        text.isascii() and text.isdigit() and len(text) <= len(str(MAX_STEPS)) and 1 <= int(text) <= MAX_STEPS
-    ):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_STEPS)) and 1 <= int(text) <= MAX_STEPS):
         raise InvalidInput(f"ticks {text[:40]!r} is not a whole number from 1 to {MAX_STEPS}")
     return int(text)

@@ -51,7 +51,8 @@ def only_one(client: redis.Redis, url: str) -> str:
             return name
         case []:
             raise SessionNotFound(
-                f"there is no session on {shown_url(url)}; start one with `playhead session start --id NAME --symbols … --date …`"
+                f"there is no session on {shown_url(url)}; start one with "
+                "`playhead session start --id NAME --symbols … --date …`"
             )
         case several:
             raise InvalidInput(

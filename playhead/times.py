@@ -19,9 +19,7 @@ def now_ms() -> int:
 def to_ms(moment: datetime) -> int:
     """An aware datetime in UTC milliseconds. Raises `InvalidInput` for a naive one."""
     if moment.tzinfo is None:
-        raise InvalidInput(
-            f"time {moment.isoformat()} has no time zone; give one, such as {moment.isoformat()}+00:00"
-        )
+        raise InvalidInput(f"time {moment.isoformat()} has no time zone; give one, such as {moment.isoformat()}+00:00")
     return round(moment.timestamp() * 1000)
 
 

@@ -35,9 +35,7 @@ def free_port(bind: str) -> int:
     for port in random.sample(FREE_PORTS, k=len(FREE_PORTS)):
         if not is_taken(port, bind):
             return port
-    raise InvalidInput(
-        f"no port from {FREE_PORTS.start} to {FREE_PORTS.stop - 1} is free on {bind}; give one"
-    )
+    raise InvalidInput(f"no port from {FREE_PORTS.start} to {FREE_PORTS.stop - 1} is free on {bind}; give one")
 
 
 def is_taken(port: int, bind: str) -> bool:
@@ -46,9 +44,7 @@ def is_taken(port: int, bind: str) -> bool:
     Raises `InvalidInput` for what is no port or no address of this machine, or needs special rights.
     """
     if not 0 < port <= _LAST_PORT:
-        raise InvalidInput(
-            f"port {port} is not between 1 and {_LAST_PORT}; give another, or none for a free one"
-        )
+        raise InvalidInput(f"port {port} is not between 1 and {_LAST_PORT}; give another, or none for a free one")
     family = socket.AF_INET if address_of(bind).version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         # As servers do it: connections of an ended server that the kernel still remembers do not count.
@@ -57,9 +53,7 @@ def is_taken(port: int, bind: str) -> bool:
             probe.bind((bind, port))
             probe.listen(1)
         except PermissionError as error:
-            raise InvalidInput(
-                f"port {port} needs special rights; give one above {_LAST_RESERVED_PORT}"
-            ) from error
+            raise InvalidInput(f"port {port} needs special rights; give one above {_LAST_RESERVED_PORT}") from error
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return True

@@ -79,9 +79,7 @@ class Hours:
 
 def open_ranges(all_hours: Iterable[Hours]) -> list[tuple[int, int]]:
     """When at least one exchange is open: disjoint half-open ranges in time order."""
-    ranges = sorted(
-        {each for hours in all_hours for session in hours.sessions for each in session.open_ranges()}
-    )
+    ranges = sorted({each for hours in all_hours for session in hours.sessions for each in session.open_ranges()})
     merged: list[tuple[int, int]] = []
     for start_ms, end_ms in ranges:
         if merged and start_ms <= merged[-1][1]:

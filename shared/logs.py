@@ -21,9 +21,7 @@ class FieldsFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         fields = "".join(f" {name}={value}" for name in FIELDS if (value := getattr(record, name, None)))
-        line = (
-            f"{moment.replace('+00:00', 'Z')} {record.levelname} {self._role} {record.getMessage()}{fields}"
-        )
+        line = f"{moment.replace('+00:00', 'Z')} {record.levelname} {self._role} {record.getMessage()}{fields}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

@@ -88,9 +88,7 @@ class RedisServer:
         """
         address_of(bind)
         binary = find_server()
-        place = (
-            Path(tempfile.mkdtemp(prefix="playhead-redis-")) if directory is None else directory.absolute()
-        )
+        place = Path(tempfile.mkdtemp(prefix="playhead-redis-")) if directory is None else directory.absolute()
         options = {
             "bind": bind,
             "dir": str(place),

@@ -95,6 +95,11 @@ class _Worker(WarmWorker):
         super().heartbeat(timeout, pipeline)
         self._progress.made(WORKING)
 
+    def _install_signal_handlers(self) -> None:
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]
+        if self._stopping.is_set():  # a signal came before RQ listened
+            self._stop_requested = True
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping.set()
         if signal.alarm(0):  # RQ's limit of the job in hand

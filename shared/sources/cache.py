@@ -43,7 +43,5 @@ class Cache(Generic[V]):
             old = self._entries.pop(key, None)
             self._bytes += size - (old[2] if old else 0)
             self._entries[key] = stamp, value, size
-            while len(self._entries) > 1 and (
-                len(self._entries) > self._max_entries or self._bytes > self._max_bytes
-            ):
+            while len(self._entries) > 1 and (len(self._entries) > self._max_entries or self._bytes > self._max_bytes):
                 self._bytes -= self._entries.popitem(last=False)[1][2]

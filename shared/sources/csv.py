@@ -58,9 +58,7 @@ class CsvSource(OneByOne):
             stem = re.split(r"_|\.[^.]*$", Path(self._pattern).name)[0]
             self._only = _symbol_or_none(parsed.options.get("symbol", stem))
             if self._only is None:
-                raise SourceError(
-                    f"{uri}: pattern={self._pattern} does not say which symbol it is; say symbol="
-                )
+                raise SourceError(f"{uri}: pattern={self._pattern} does not say which symbol it is; say symbol=")
         elif "symbol" in parsed.options:
             raise SourceError(f"{uri}: symbol= is for a pattern without {_PLACE}; leave it out")
         self._tables: Cache[CsvTable] = Cache(_CACHE_FILES, _CACHE_BYTES)

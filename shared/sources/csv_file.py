@@ -79,9 +79,7 @@ def _read_head(path: Path, layout: CsvLayout) -> tuple[int, int, tuple[int, ...]
     return None
 
 
-def _read_all(
-    path: Path, layout: CsvLayout, skip: int, width: int, places: tuple[int, ...]
-) -> CsvTable | None:
+def _read_all(path: Path, layout: CsvLayout, skip: int, width: int, places: tuple[int, ...]) -> CsvTable | None:
     """The bars by Arrow, or None when anything at all is not as it should be."""
     names = [str(position) for position in range(width)]
     wanted = [names[position] for position in places]
@@ -124,9 +122,7 @@ def _read_rows(path: Path, layout: CsvLayout, skip: int, width: int, places: tup
             raise BadRow(str(path), *faults[0])
     if faults:
         log.warning("%s: %d bad rows left out; the first is line %d: %s", path, len(faults), *faults[0])
-    return CsvTable(
-        np.array(starts, np.int64), np.array(values, np.float64).reshape(len(starts), 5), len(faults)
-    )
+    return CsvTable(np.array(starts, np.int64), np.array(values, np.float64).reshape(len(starts), 5), len(faults))
 
 
 def _row(line: int, fields: list[str], layout: CsvLayout, width: int, places: tuple[int, ...]) -> _Row:
@@ -136,9 +132,7 @@ def _row(line: int, fields: list[str], layout: CsvLayout, width: int, places: tu
         return row
     try:
         row.time = layout.times.parse(fields[places[0]])
-        row.values = [
-            _number(name, fields[position]) for name, position in zip(COLUMNS, places[1:], strict=True)
-        ]
+        row.values = [_number(name, fields[position]) for name, position in zip(COLUMNS, places[1:], strict=True)]
     except ValueError as error:
         row.time, row.fault = None, str(error)
         return row

@@ -81,8 +81,7 @@ class CsvLayout:
             places = self.columns or (0, *COLUMNS)
         names = [name.strip().lower() for name in first_row] if self.header else []
         return tuple(
-            _position(field, place, names, len(first_row))
-            for field, place in zip(_FIELDS, places, strict=True)
+            _position(field, place, names, len(first_row)) for field, place in zip(_FIELDS, places, strict=True)
         )
 
 

@@ -80,9 +80,7 @@ class TimeFormat:
             raise ValueError(f"time {text!r} is not of the format {self.format}") from None
         if not _EARLIEST_MS <= time_ms < _LATEST_MS:
             years = f"{_FIRST_YEAR} to {_LAST_YEAR}"
-            raise ValueError(
-                f"time {text!r} as {self.format} is not in the years {years}; is it another unit?"
-            )
+            raise ValueError(f"time {text!r} as {self.format} is not in the years {years}; is it another unit?")
         if not time_ms.is_integer():
             raise ValueError(f"time {text!r} is not a whole millisecond")
         return int(time_ms)
@@ -162,9 +160,7 @@ def place(times: Sequence[int | datetime | None], zone: ZoneInfo | None) -> list
     return placed
 
 
-def _place_twice(
-    placed: list[int | str | None], rows: list[tuple[int, datetime]], zone: ZoneInfo | None
-) -> None:
+def _place_twice(placed: list[int | str | None], rows: list[tuple[int, datetime]], zone: ZoneInfo | None) -> None:
     steps = [index for index in range(1, len(rows)) if rows[index][1] <= rows[index - 1][1]]
     for index, (at, time) in enumerate(rows):
         if steps:

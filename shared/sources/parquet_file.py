@@ -87,9 +87,7 @@ class ParquetBars:
 
     def may_have(self, symbol: str) -> bool:
         """Whether a row group can have the symbol, by the footer alone."""
-        return any(
-            group.symbols is None or group.symbols[0] <= symbol <= group.symbols[1] for group in self._groups
-        )
+        return any(group.symbols is None or group.symbols[0] <= symbol <= group.symbols[1] for group in self._groups)
 
     def read(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> dict[str, list[Piece]]:
         """The bars of some symbols out of the row groups that can have any in the half-open range.
@@ -132,9 +130,7 @@ class ParquetBars:
             coded = coded.dictionary_encode()
         names = coded.dictionary.to_pylist()
         # One number for each pair of row group and symbol; where it changes, a piece begins.
-        pairs = coded.indices.to_numpy().astype(np.int64) + np.repeat(np.arange(len(groups)), sizes) * len(
-            names
-        )
+        pairs = coded.indices.to_numpy().astype(np.int64) + np.repeat(np.arange(len(groups)), sizes) * len(names)
         begins = np.flatnonzero(np.diff(pairs, prepend=-1))
         _, firsts = np.unique(pairs[begins], return_index=True)
         if len(firsts) < len(begins):
@@ -161,9 +157,7 @@ class ParquetBars:
             try:
                 column = column.cast(pa.timestamp("ms", column.type.tz)).cast(pa.int64())
             except pa.ArrowInvalid as error:
-                raise SourceError(
-                    f"{self.path} has times that are no whole milliseconds ({error})"
-                ) from error
+                raise SourceError(f"{self.path} has times that are no whole milliseconds ({error})") from error
         starts: NDArray[np.int64] = column.to_numpy()
         return starts
 
@@ -181,13 +175,9 @@ class ParquetBars:
         if time == START_MS:
             wrong += [] if pa.types.is_int64(kinds[time]) else [time]
         elif not pa.types.is_timestamp(kinds[time]) or kinds[time].tz is None:
-            raise SourceError(
-                f"{self.path}: time is {kinds[time]}, not a timestamp with a zone; say which zone"
-            )
+            raise SourceError(f"{self.path}: time is {kinds[time]}, not a timestamp with a zone; say which zone")
         wrong += [
-            name
-            for name in COLUMNS
-            if not (pa.types.is_floating(kinds[name]) or pa.types.is_integer(kinds[name]))
+            name for name in COLUMNS if not (pa.types.is_floating(kinds[name]) or pa.types.is_integer(kinds[name]))
         ]
         if wrong:
             raise SourceError(
@@ -202,9 +192,7 @@ class ParquetBars:
         try:
             value = json.loads(said[key])
         except ValueError as error:
-            raise SourceError(
-                f"{self.path}: {key.decode()} in the footer is no JSON; import it again"
-            ) from error
+            raise SourceError(f"{self.path}: {key.decode()} in the footer is no JSON; import it again") from error
         if not isinstance(value, kind):
             raise SourceError(f"{self.path}: {key.decode()} in the footer is {value!r}; import it again")
         return value
@@ -224,9 +212,7 @@ class ParquetBars:
                     first_row,
                     group.num_rows,
                     (symbols.min, symbols.max) if has_symbols else None,
-                    (_ms(times.min, math.floor), _ms(times.max, math.ceil))
-                    if has_times
-                    else (-_NEVER_MS, _NEVER_MS),
+                    (_ms(times.min, math.floor), _ms(times.max, math.ceil)) if has_times else (-_NEVER_MS, _NEVER_MS),
                 )
             )
             first_row += group.num_rows

@@ -73,9 +73,7 @@ def _class(scheme: str) -> Callable[[str], DataSource]:
     except PlayheadError:
         raise
     except (ImportError, AttributeError) as error:
-        raise SourceError(
-            f"the data source {scheme}: cannot be loaded ({error}); install what it needs"
-        ) from error
+        raise SourceError(f"the data source {scheme}: cannot be loaded ({error}); install what it needs") from error
     return loaded
 
 

@@ -72,9 +72,7 @@ class SampleSource(OneByOne):
             return Bars.empty(symbol, interval)
         market = self._calendar or calendar(calendar_name_for(symbol, {}, DEFAULT_CALENDAR))
         first, last = _utc_date(start_ms), _utc_date(end_ms - 1)
-        sessions = market.sessions(
-            max(first - _AROUND, market.first_date), min(last + _AROUND, market.last_date)
-        )
+        sessions = market.sessions(max(first - _AROUND, market.first_date), min(last + _AROUND, market.last_date))
         before_ms = _PRE_MARKET_MS.get(market.name, _OTHER_PRE_MARKET_MS)
         wanted = [
             at
@@ -191,9 +189,7 @@ def _walk(
     return Bars(symbol, interval, starts, values)
 
 
-def _join(
-    starts: NDArray[np.int64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _join(starts: NDArray[np.int64], values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Puts the bars that share a start together into one."""
     firsts = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
     lasts = np.append(firsts[1:], len(starts)) - 1

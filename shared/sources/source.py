@@ -92,9 +92,7 @@ def unknown_symbol(uri: str, symbol: str, known: Iterable[str]) -> UnknownSymbol
 def require_interval(uri: str, asked: str, held: str) -> None:
     """Raises `SourceError` when a source holds bars of another length than was asked for."""
     if interval_ms(asked) != interval_ms(held):
-        raise SourceError(
-            f"{uri} holds {held} bars, not {asked}; ask for {held}, or say interval= in its URI"
-        )
+        raise SourceError(f"{uri} holds {held} bars, not {asked}; ask for {held}, or say interval= in its URI")
 
 
 def _time_ms(time: datetime | int) -> int:

@@ -47,9 +47,7 @@ def parse_uri(text: str, known: Iterable[str]) -> SourceUri:
     scheme, rest = split_scheme(text)
     path, _, query = rest.partition("?")
     if path.startswith("//") and not path.startswith("///"):
-        raise SourceError(
-            f"{text}: a source has no host; write {scheme}:/dir, or {scheme}:dir for a relative one"
-        )
+        raise SourceError(f"{text}: a source has no host; write {scheme}:/dir, or {scheme}:dir for a relative one")
     names = sorted(known)
     options: dict[str, str] = {}
     for part in query.split("&") if query else ():

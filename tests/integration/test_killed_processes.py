@@ -84,21 +84,20 @@ def test_an_addition_survives_a_worker_that_wakes_up_after_it_was_given_up(syste
     check_undisturbed(system, session, consumer.ended())
 
 
-@pytest.mark.parametrize("when", ["before-the-worker-has-staged", "after-the-worker-has-staged"])
-def test_an_addition_survives_the_death_of_the_coordinator_in_the_middle(system: System, gate: Gate, when: str) -> None:
+def test_an_addition_survives_the_death_of_the_coordinator_between_staging_and_commit(
+    system: System, gate: Gate
+) -> None:
     session = system.start("RIVN")
     run_on_at_noon(session)
     consumer = system.consume(session, "c")
     command = system.begin_cli("data", "add-symbol", "AAPL", "--source", gate.uri)
     gate.entered()
     coordinator = system.services.only("coordinator")
-    if when == "after-the-worker-has-staged":
-        coordinator.suspend()
-        gate.open()
-        wait_until(lambda: complete(system, system.keys()), 30, "the worker to stage")
+    coordinator.suspend()
+    gate.open()
+    wait_until(lambda: complete(system, system.keys()), 30, "the worker to stage")
     coordinator.kill()
     assert not info_of(session).active
-    gate.open()
     system.services.replace(coordinator)
     assert command.ended().code == 0
     assert session.clock() == NOON_MS
@@ -145,14 +144,15 @@ def last_entry_ms(system: System, stream: str) -> int:
     return int(entry.decode().partition("-")[0])
 
 
-def test_all_may_die_at_once_in_the_middle_of_an_addition(system: System, gate: Gate) -> None:
+def test_all_may_die_at_once_while_the_worker_loads(system: System, gate: Gate) -> None:
     session = system.start("RIVN")
     run_on_at_noon(session)
     consumer = system.consume(session, "c")
     command = system.begin_cli("data", "add-symbol", "AAPL", "--source", gate.uri)
-    gate.entered()
-    for service in list(system.services.running):
+    loading = system.services.with_pid(gate.entered())
+    for service in (system.services.only("coordinator"), system.services.only("producer"), loading):
         service.kill()
+    assert not info_of(session).active
     gate.open()
     system.services.heal()
     assert command.ended().code == 0

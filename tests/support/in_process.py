@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-
 from coordinator.replay import Replay
 from playhead import config as configs
 from playhead import messages

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import redis
 
-from playhead.commands import Reply, decode_reply
+from playhead.commands import Reply, Resume, Speed, decode_reply
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import connect
 from playhead.info import SessionInfo
@@ -188,8 +188,8 @@ def wait_for(session: Session, status: str) -> SessionInfo:
 
 def play_to_the_end(session: Session) -> None:
     """Takes every pause and pace away, and waits for the last close."""
-    session.set_speed("max")
-    session.resume()
+    for command in (Speed(None), Resume()):
+        session.send(command, timeout_s=TIMEOUT_S)  # whoever is to answer may just have been killed
     wait_for(session, "finished")
 
 

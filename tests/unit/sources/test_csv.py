@@ -92,9 +92,7 @@ def test_a_bad_file_is_refused_with_its_line_and_the_reason(tmp_path: Path, case
     assert case["reason"] in caught.value.reason
 
 
-def test_bad_rows_are_left_out_and_counted_when_asked(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_bad_rows_are_left_out_and_counted_when_asked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [
         "2025-07-02 09:30:00-04:00,1,2,1,1,5",
         "2025-07-02 09:31:00-04:00,1,2,nan,1,5",

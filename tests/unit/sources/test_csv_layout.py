@@ -52,9 +52,7 @@ def test_columns_go_by_name_in_any_case_and_order(tmp_path: Path) -> None:
         (["2-7-2025 9:30", "2-7-2025 9:31"], "format=%d-%m-%Y %H:%M&tz=America/New_York"),
     ],
 )
-def test_every_way_to_write_times_gives_the_same_starts(
-    tmp_path: Path, times: list[str], options: str
-) -> None:
+def test_every_way_to_write_times_gives_the_same_starts(tmp_path: Path, times: list[str], options: str) -> None:
     bars = read(tmp_path, "\n".join([HEADER, *(f"{time},1,2,1,1,5" for time in times)]), options)
     assert bars.start_ms.tolist() == [ms("2025-07-02T13:30Z"), ms("2025-07-02T13:31Z")]
 

@@ -92,9 +92,7 @@ def test_symbols_without_bars_are_named(tmp_path: Path) -> None:
 
 def test_rows_that_the_source_left_out_are_counted(tmp_path: Path) -> None:
     (tmp_path / "A.csv").write_text(f"{HEADER}\n2025-07-01T12:00Z,1,1,1,1,1\nbad\n", encoding="utf-8")
-    report = import_bars(
-        CsvSource(f"csv:{tmp_path}?skip_bad_rows=yes"), f"parquet:{tmp_path}/bars", None, "1m"
-    )
+    report = import_bars(CsvSource(f"csv:{tmp_path}?skip_bad_rows=yes"), f"parquet:{tmp_path}/bars", None, "1m")
     assert report == ImportReport(symbols=1, empty=(), bars=1, files=1, skipped_rows=1)
 
 

@@ -42,9 +42,7 @@ def write(path: Path, row_group_size: int | None = None, **columns: Any) -> Path
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("parquet") / "bars"
-    import_bars(
-        SampleSource("sample:"), f"parquet:{place}", SYMBOLS, "1m", JULY_1, JULY_1 + timedelta(days=3)
-    )
+    import_bars(SampleSource("sample:"), f"parquet:{place}", SYMBOLS, "1m", JULY_1, JULY_1 + timedelta(days=3))
     return place
 
 
@@ -181,9 +179,7 @@ def test_the_same_bars_in_two_files_are_refused(tmp_path: Path) -> None:
         ({"open": ["1", "2", "3", "4"]}, "column open is string"),
     ],
 )
-def test_a_file_that_is_not_one_of_bars_is_refused(
-    tmp_path: Path, columns: dict[str, Any], reason: str
-) -> None:
+def test_a_file_that_is_not_one_of_bars_is_refused(tmp_path: Path, columns: dict[str, Any], reason: str) -> None:
     write(tmp_path / "x.parquet", **columns)
     with pytest.raises(SourceError, match=reason):
         ParquetSource(f"parquet:{tmp_path}").get_bars("A", "1m", *ALL)
