@@ -13,6 +13,7 @@ from coordinator.dispatch import Dispatcher
 from coordinator.operation import NOTHING, Commit, Operation, Operations, feed_name
 from coordinator.store import State
 from playhead.commands import Reply
+from playhead.errors import InvalidInput
 from playhead.symbols import SymbolRecord
 from shared.hours import Hours
 from shared.logs import SessionLog
@@ -108,7 +109,13 @@ class Addition:
                 break
         else:
             return self._finish(NOTHING, self._rejected())
-        commit, results = self._prepared(state)
+        try:
+            commit, results = self._prepared(state)
+        except InvalidInput as error:  # a hand has been in the manifest or the request
+            self._log.exception("what was staged cannot be committed")
+            for job in self.jobs:
+                job.manifest, job.error = None, str(error)
+            return self._finish(NOTHING, self._rejected())
         outcome = self._finish(commit, results)
         if outcome in ("clock", "attempt", "staged", "ended"):
             reason = {

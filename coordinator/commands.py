@@ -146,7 +146,9 @@ class Commands:
 
 def stop_ms(state: State, time: str) -> int:
     """A typed time at which the clock is to stop. Raises `InvalidInput` for one that it cannot reach."""
-    moment_ms = parse_moment(time, state.zone, local(state.clock_ms, state.zone).date())
+    # An exchange far to the east opens on the evening before: a time of day is then one of the session's first date.
+    today = max(local(state.clock_ms, state.zone).date(), state.config.date)
+    moment_ms = parse_moment(time, state.zone, today)
     if moment_ms <= state.clock_ms:
         now = full_clock_text(state.clock_ms, state.zone)
         raise InvalidInput(f"the clock reads {now} already; {time} is not after that")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from typing import Final
 
 import redis
@@ -13,11 +14,12 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from playhead.connection import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S
 from playhead.keys import JOBS_QUEUE
 from shared.jobs import STAGE
 
 LOG: Final = logging.getLogger(__name__)
+AWAY_S: Final = 1.0
+"""How long a queue that did not answer is left alone."""
 _KEPT_S: Final = 60
 """How long RQ keeps the result of a job: for whoever looks; nothing here reads it."""
 
@@ -25,11 +27,13 @@ _KEPT_S: Final = 60
 class Dispatcher:
     """Sends jobs to the workers. That a job may run twice, late, or never, is for the attempts to deal with."""
 
-    def __init__(self, url: str, deadline_ms: int) -> None:
+    def __init__(self, url: str, deadline_ms: int, patience_ms: int) -> None:
+        """`patience_ms` is how long a call may take: the caller holds a lease meanwhile, and must not lose it."""
+        self._away_until_s = 0.0
         self._client = redis.Redis.from_url(
             url,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            socket_timeout=REPLY_TIMEOUT_S,
+            socket_connect_timeout=patience_ms / 1000,
+            socket_timeout=patience_ms / 1000,
             retry=Retry(NoBackoff(), 0),
         )
         self._queue = Queue(JOBS_QUEUE, connection=self._client, serializer=JSONSerializer)
@@ -41,6 +45,8 @@ class Dispatcher:
 
     def send(self, session: str, job: int, attempt: str) -> None:
         """Enqueues one attempt of a job. Where the queue's server is away, the job counts as one that shows no life."""
+        if time.monotonic() < self._away_until_s:
+            return  # many jobs are not to be as many waits
         try:
             self._queue.enqueue(
                 STAGE,
@@ -55,4 +61,5 @@ class Dispatcher:
                 description=f"stage {session} {attempt}",
             )
         except (ConnectionError, TimeoutError) as error:
+            self._away_until_s = time.monotonic() + AWAY_S
             LOG.warning("job %s could not be sent: the queue's Redis does not answer: %s", attempt, error)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import redis
+from redis.exceptions import ResponseError
 
 from coordinator.addition import Addition
 from coordinator.batch import runs_of_ticks
@@ -52,7 +53,7 @@ class Replay:
         self._store = Store(client, lease)
         self._operations = Operations(self._store)
         self._commands = Commands(self._store, self._operations)
-        self._dispatcher = Dispatcher(settings.queue_url, settings.operation_deadline_ms)
+        self._dispatcher = Dispatcher(settings.queue_url, settings.operation_deadline_ms, settings.lease_ms // 4)
         self._log = SessionLog(LOG, lease.keys.session)
         self._merge = Merge()
         self._retention = Retention(settings.retained_ticks, settings.retained_bytes)
@@ -218,7 +219,14 @@ class Replay:
         left = None if state.stop_ticks is None else state.stop_ticks - len(released)
         feeds = {name: self._has_ended(name, clock_ms) for name in self._merge.feeds}
         runs = runs_of_ticks([groups for _, groups in released])
-        outcome = self._store.advance(state.clock_ms, clock_ms, released, runs, feeds, left)
+        try:
+            outcome = self._store.advance(state.clock_ms, clock_ms, released, runs, feeds, left)
+        except ResponseError as error:
+            if "equal or smaller" not in str(error):
+                raise
+            self._store.fail("the notifications hold an entry of another writer; delete the session and start it anew")
+            self._load()
+            return
         if outcome == "held":
             self._held = True
             return

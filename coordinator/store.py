@@ -14,7 +14,7 @@ from playhead.commands import Reply, encode_reply, parse_speed
 from playhead.config import SessionConfig
 from playhead.config import decode as decode_config
 from playhead.connection import text
-from playhead.errors import Fenced, SessionNotFound
+from playhead.errors import Fenced, SessionNotFound, sendable
 from playhead.keys import Keys
 from playhead.names import is_consumer
 from playhead.symbols import MAIN_FEED, SymbolRecord
@@ -126,7 +126,7 @@ class Store:
     def fail(self, error: str) -> None:
         """Ends the session with an error."""
         keys = [self.keys.state, self.keys.notifications]
-        self._outcome(_FAIL(self.client, keys, ["coordinator", self.token, error]))
+        self._outcome(_FAIL(self.client, keys, ["coordinator", self.token, sendable(error)]))
 
     def holds(self) -> tuple[str, ...]:
         """The names of the holds, sorted."""

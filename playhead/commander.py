@@ -43,7 +43,8 @@ class Commander:
         """
         id = id or uuid.uuid4().hex
         _, seen = self._write(command, id)
-        deadline = time.monotonic() + timeout_s
+        begun = time.monotonic()
+        deadline = begun + timeout_s
         while (left_s := deadline - time.monotonic()) > 0:
             try:
                 entries = self._replies_after(seen, left_s)
@@ -54,6 +55,9 @@ class Commander:
                 seen = entry.decode()
                 if fields.get(b"id") == id.encode():
                     return _accepted(command, decode_reply(fields))
+            if not entries and self._client.exists(self._keys.operation):
+                # Commands are carried out one after the other, and an addition has a deadline of its own.
+                deadline = max(deadline, min(time.monotonic() + timeout_s, begun + ADD_TIMEOUT_S))
         raise CommandTimeout(self._silence(command, id, timeout_s))
 
     def post(self, command: Command, id: str | None = None) -> Reply:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from playhead.errors import InvalidInput, Malformed
+from playhead.errors import InvalidInput, Malformed, sendable
 from playhead.names import parse_symbol
 
 MAX_SPEED = "max"
@@ -156,7 +156,7 @@ def encode_reply(reply: Reply) -> dict[str, str]:
         "id": reply.id,
         "entry": reply.entry,
         "status": reply.status,
-        "error": reply.error or "",
+        "error": sendable(reply.error or ""),
         "result": result,
     }
 

@@ -106,3 +106,8 @@ class Malformed(PlayheadError):
 
 class Fenced(PlayheadError):
     """The lease under which this service acted has gone to another process."""
+
+
+def sendable(text: str) -> str:
+    """A text that can be sent: what UTF-8 cannot say (odd bytes of a file or its name) is written out."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -50,9 +50,9 @@ class SymbolInfo:
 class SessionInfo:
     """A session at one moment.
 
-    `status` is `paused` for a running session with holds. `date` is the clock's date in `zone`, within the
-    dates of the session. `clock_ms` and `end_ms` (UTC milliseconds) are `None` before the session has begun.
-    `active` is false while symbols are being added. `speed` is as typed: `max`, `60`.
+    `status` is `paused` for a running session with holds. `date` is the clock's date in `zone`: where an
+    exchange opens on the evening before, that evening's. `clock_ms` and `end_ms` (UTC milliseconds) are `None` before
+    the session has begun. `active` is false while symbols are being added. `speed` is as typed: `max`, `60`.
     """
 
     name: str
@@ -107,7 +107,7 @@ def _info(
     status = state["status"]
     date = config.date
     if clock_ms is not None:
-        date = min(max(local(clock_ms, zone).date(), config.date), config.end)
+        date = local(clock_ms, zone).date()
     return SessionInfo(
         name=name,
         status="paused" if status == "running" and holds else status,

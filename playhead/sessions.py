@@ -23,6 +23,11 @@ def sessions(url: str | None = None) -> list[str]:
         return existing(client)
 
 
+def listed(client: redis.Redis, name: str) -> bool:
+    """Whether there is a session of this name, or what a deletion that was broken off has left of it."""
+    return bool(client.sismember(keys.SESSIONS, name))
+
+
 def existing(client: redis.Redis) -> list[str]:
     """The names of the sessions that have a state, sorted."""
     names = sorted(text(name) for name in client.smembers(keys.SESSIONS))
@@ -69,8 +74,13 @@ def delete(client: redis.Redis, name: str) -> None:
     """
     of = Keys(name)
     client.delete(of.state)
+    sweep(client, of)
+    client.srem(keys.SESSIONS, name)
+
+
+def sweep(client: redis.Redis, of: Keys) -> None:
+    """Deletes all keys of a session that has no state any more."""
     for _ in range(2):
         found = list(client.scan_iter(of.all, count=_SCAN_COUNT))
         if found:
             client.unlink(*found)
-    client.srem(keys.SESSIONS, name)

@@ -38,7 +38,8 @@ def start(name: str, config: SessionConfig, url: str | None, wait_s: float) -> N
 
 
 def _put(client: redis.Redis, of: Keys, config: SessionConfig) -> None:
-    client.sadd(keys.SESSIONS, of.session)
+    if not client.sadd(keys.SESSIONS, of.session) and not client.exists(of.state):
+        sessions.sweep(client, of)  # what a deletion that was broken off has left
     args = [configs.encode(config), uuid.uuid4().hex, now_ms(), speed_text(config.speed)]
     try:
         created = _create(client, [of.state], args)

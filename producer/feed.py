@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 
 from playhead.connection import text
 from playhead.entries import BEGINNING
-from playhead.errors import Fenced, SessionNotFound
+from playhead.errors import Fenced, SessionNotFound, sendable
 from playhead.symbols import MAIN_FEED, SymbolRecord
 from playhead.symbols import decode as decode_record
 from shared.lease import Lease
@@ -86,7 +86,7 @@ class MainFeed:
     def fail(self, error: str) -> None:
         """Ends the session with an error."""
         keys = [self._keys.state, self._keys.notifications]
-        self._checked([_FAIL(self._client, keys, ["producer", self._lease.token, error])])
+        self._checked([_FAIL(self._client, keys, ["producer", self._lease.token, sendable(error)])])
 
     def _checked(self, reply: Sequence[Any]) -> str:
         outcome: str = reply[0].decode()

@@ -112,12 +112,20 @@ class Publisher:
             self._feed.fail(str(error) if isinstance(error, PlayheadError) else f"{type(error).__name__}: {error}")
             return 0
         self._loading = None
+        if not ticks and self._last == BEGINNING and self._is_last_window():
+            self._done = True
+            self._feed.fail("the source has no bars in regular hours for these symbols on these dates")
+            return 0
         last_ms = time_ms(self._last)
         self._ticks = iter([tick for tick in ticks if tick[0] > last_ms])
         size = sum(len(value) for _, fields in ticks[:BATCH_TICKS] for value in fields.values()) or 1
         fitting = self._settings.feed_bytes_ahead * min(len(ticks), BATCH_TICKS) // size
         self._bound = max(BATCH_TICKS, min(self._settings.feed_ticks_ahead, fitting))
         return 0
+
+    def _is_last_window(self) -> bool:
+        (end_ms,) = self._feed.state("end_ms")
+        return end_ms is not None and self._window_ms + WINDOW_MS >= int(end_ms)
 
     def _publish(self, ticks: Iterator[FeedTick]) -> float:
         if self._feed.length() >= self._bound:

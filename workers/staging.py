@@ -11,7 +11,7 @@ import redis
 
 from playhead.config import SessionConfig
 from playhead.config import decode as decode_config
-from playhead.errors import PlayheadError
+from playhead.errors import PlayheadError, sendable
 from playhead.keys import Keys
 from shared.request import AdditionRequest, Manifest, SymbolRequest
 from shared.scripts import script
@@ -73,7 +73,7 @@ class Staging:
     def report(self, report: str, error: str = "") -> None:
         """Tells the coordinator `alive` or `failed`. Raises `Stale`."""
         keys = [self._keys.operation, self._keys.reports(self._operation)]
-        if not _REPORT(self._client, keys, [self._job, self._attempt, self._lifetime_ms, report, error]):
+        if not _REPORT(self._client, keys, [self._job, self._attempt, self._lifetime_ms, report, sendable(error)]):
             raise Stale(f"attempt {self._attempt} is no longer wanted")
 
     def write(self, runs: Iterable[StagedRun], entries: Iterable[tuple[str, Fields]], manifest: Manifest) -> None:

@@ -166,12 +166,12 @@ def delete_(
 ) -> None:
     """Delete a session and everything of it. Asks nothing."""
     from playhead.connection import connect
-    from playhead.sessions import delete, existing
+    from playhead.sessions import delete, listed
 
     with connect(url) as client:
-        # Not through `Session`: one that cannot be read must be deletable too.
+        # Not through `Session`: one that cannot be read, or was deleted in part, must be deletable too.
         chosen = name if name is not None else session
-        if chosen is None or check_session(chosen) not in existing(client):
+        if chosen is None or not listed(client, check_session(chosen)):
             with open_session(chosen, url) as opened:
                 chosen = opened.name
         delete(client, chosen)

@@ -157,7 +157,7 @@ def _refuse(name: str, text: str) -> NoReturn:
 def _rows(path: Path, layout: CsvLayout) -> Iterator[tuple[int, list[str]]]:
     """The fields of each row that is not blank, with the line it begins on."""
     # Bytes that are no UTF-8 are passed on: they matter only where a time or a number should be.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
         reader = csv.reader(file, delimiter=layout.delimiter)
         line = 1
         try:

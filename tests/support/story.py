@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from playhead.bars import Bars
+from playhead.connection import text
 from playhead.info import SessionInfo
 from playhead.keys import Keys
 from playhead.session import Session
@@ -48,7 +49,6 @@ class Moment:
     staged: dict[str, int]
     """Staged keys and how many ms they have left."""
     operation: dict[str, str]
-    jobs: int
     followed: tuple[str, ...]
     """Symbols that a consumer sees that stands at the last notification."""
 
@@ -98,7 +98,7 @@ def play(system: System) -> Story:
         with system.services.suspended("worker"):
             # As a person types it: no session is named, there is only one.
             command = system.begin_cli("data", "add-symbol", "AAPL", "--json", PLAYHEAD_SESSION="")
-            wait_until(lambda: not info_of(session).active, TIMEOUT_S, "the addition to begin")
+            wait_until(lambda: sent(system, keys), TIMEOUT_S, "the addition to begin")
             begun = look()
             system.services.only("coordinator").suspend()
         try:
@@ -135,9 +135,14 @@ def moment(system: System, session: Session, follower: Session) -> Moment:
         passing=frozenset(name for name in live if client.pttl(name) != -1),
         staged={name: client.pttl(name) for name in names if ":staged:" in name},
         operation={name.decode(): value.decode() for name, value in operation.items()},
-        jobs=client.llen("rq:queue:playhead"),
         followed=follower.symbols() or (),
     )
+
+
+def sent(system: System, keys: Keys) -> bool:
+    """Whether an addition has begun, and its job is in the queue."""
+    attempt = system.client.hget(keys.operation, "attempt:0")
+    return attempt is not None and bool(system.client.exists(f"rq:job:{keys.session}-{text(attempt)}"))
 
 
 def complete(system: System, keys: Keys) -> bool:

@@ -75,9 +75,9 @@ class Running:
 
     def kill(self) -> None:
         """SIGKILL, where it still runs."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+        self.process.kill()
+        with self.process:  # closes its pipes too
+            pass
 
 
 class Gate:

@@ -64,9 +64,9 @@ class Consumer:
 
     def kill(self) -> None:
         """SIGKILL, where it still runs."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+        self.process.kill()
+        with self.process:  # closes its pipe too
+            pass
 
     def ended(self) -> list[Item]:
         """Waits for its end, and gives what it has written."""

@@ -13,11 +13,9 @@ from typing import Any, Final
 TIMEOUT_S: Final = 60.0
 NO_ENGINE: Final = "no Docker engine answers; on Debian and Ubuntu as root: .ci/engine start"
 
-SIGNAL_ALL: Final = """
+SIGNAL_ROLE: Final = """
 import os, signal, sys
-for name in os.listdir("/proc"):
-    if name.isdigit() and int(name) not in (1, os.getpid()):
-        os.kill(int(name), getattr(signal, sys.argv[1]))
+os.kill(min(int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"), getattr(signal, sys.argv[1]))
 """
 
 
@@ -98,8 +96,8 @@ class Container:
         return run(["docker", "exec", self.id, "python", "-S", "-m", "shared.health"]).code
 
     def signal_inside(self, name: str) -> None:
-        """Sends a signal to all processes in it but the first, which only passes signals on."""
-        docker("exec", self.id, "python", "-S", "-c", SIGNAL_ALL, name)
+        """Sends a signal to the role: the process after the first one, which only passes signals on."""
+        docker("exec", self.id, "python", "-S", "-c", SIGNAL_ROLE, name)
 
     def stop(self, timeout_s: int = 10) -> None:
         """SIGTERM, and SIGKILL after the timeout."""
