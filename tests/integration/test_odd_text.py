@@ -68,6 +68,7 @@ def test_what_a_broken_off_deletion_left_is_not_taken_over_by_a_new_session(syst
 
 def test_a_foreign_notification_ends_the_session_with_a_reason(system: System) -> None:
     with connect(system.url) as client, Session.start(system.name, config("RIVN"), system.url) as session:
+        wait_until(lambda: session.pause().status == "ok" and session.info() is not None, what="the pause")
         client.xadd(Keys(system.name).notifications, {"type": "junk"})
         session.resume()
         wait_until(lambda: "another writer" in str(session.info()), what="the end of the session")
