@@ -46,8 +46,13 @@ class Plan:
         return Hours.of(calendar_name_for(symbol, {}, "XNYS"), self.day, self.day)
 
     def regular(self, symbol: str) -> tuple[int, ...]:
-        ranges = self.hours(symbol).sessions[0].open_ranges()
-        return tuple(at for at in self.starts[symbol] if any(first <= at < last for first, last in ranges))
+        hours = self.hours(symbol)
+        return tuple(at for at in self.starts[symbol] if _is_regular(hours, at))
+
+
+def _is_regular(hours: Hours, at_ms: int) -> bool:
+    """By the table of one session, without the classification that is tested."""
+    return any(first <= at_ms < last for first, last in hours.sessions[0].open_ranges())
 
 
 @st.composite
@@ -60,6 +65,9 @@ def plans(draw: st.DrawFn) -> Plan:
     initial, later = tuple(symbols[:split]), symbols[split:]
     hours = {symbol: Hours.of(calendar_name_for(symbol, {}, "XNYS"), day, day) for symbol in symbols}
     starts = {symbol: draw(_starts(hours[symbol], step_ms)) for symbol in symbols}
+    if not any(_is_regular(hours[symbol], at) for symbol in initial for at in starts[symbol]):
+        # A session without any bar is refused.
+        starts[initial[0]] = tuple(sorted({*starts[initial[0]], hours[initial[0]].open_ms}))
     first = min(hours[symbol].open_ms for symbol in initial)
     last = max(hours[symbol].close_ms for symbol in initial)
     telling = {first, last - step_ms}
