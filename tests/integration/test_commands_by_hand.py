@@ -11,7 +11,7 @@ from playhead.commands import Reply
 from tests.support.dump import lasting
 from tests.support.services import Services
 from tests.support.sessions import own_sessions
-from tests.support.system import System, added, published, replies, wait_for
+from tests.support.system import System, added, published, replies
 from tests.support.tape import OPEN_MS
 from tests.support.waiting import wait_until
 
@@ -95,7 +95,9 @@ def test_a_hold_placed_by_hand_pauses_the_clock_and_its_removal_resumes(system: 
     wait_until(lambda: (session.clock() or 0) > OPEN_MS, 30, "the first tick")
     redis_cli(system, "SADD", holds, "ops")
     clock_ms = session.clock()
-    wait_for(session, "paused")
+    # The status in Redis follows when the coordinator has tried to move the clock and was refused.
+    wait_until(lambda: system.client.hget(system.keys().state, "status") == b"paused", 30, "the refusal")
+    assert session.clock() == clock_ms
     assert session.pause().result["holds"] == ["ops", "user"]
     assert session.resume().result["holds"] == ["ops"]
     assert session.clock() == clock_ms
