@@ -26,12 +26,15 @@ COPY shared /app/shared
 COPY producer /app/producer
 COPY coordinator /app/coordinator
 COPY workers /app/workers
+COPY recorder /app/recorder
 COPY examples /app/examples
 RUN python3 -m compileall -q /app
 
 FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/playhead /opt/playhead
 COPY --from=build /app /app
+# A volume that is mounted there for the first time takes its owner from here.
+RUN mkdir /records && chown 10001:10001 /records
 WORKDIR /app
 ENV PATH=/opt/playhead/bin:$PATH \
     PYTHONPATH=/app \

@@ -9,7 +9,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 # Checked, formatted and typed; those that are not there yet are left out.
-FOLDERS := $(wildcard playhead shared producer coordinator workers dashboard examples benchmarks tests)
+FOLDERS := $(wildcard playhead shared producer coordinator workers recorder dashboard examples benchmarks tests)
 
 .PHONY: help
 help: ## Show this list

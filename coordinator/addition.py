@@ -13,15 +13,25 @@ from coordinator.dispatch import Dispatcher
 from coordinator.operation import NOTHING, Commit, Operation, Operations, feed_name
 from coordinator.store import State
 from playhead.commands import Reply
-from playhead.errors import InvalidInput
+from playhead.days import TradingDays
+from playhead.errors import InvalidInput, PlayheadError
 from playhead.symbols import SymbolRecord
-from shared.hours import Hours
 from shared.logs import SessionLog
 from shared.request import Manifest
+from shared.run_hash import after_event
 from shared.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
 Fields = Mapping[bytes, bytes]
+
+
+def journaled(id: str, asked: Mapping[str, str], status: str, results: Mapping[str, Any]) -> dict[str, str]:
+    """An addition in the journal: the fields of the command, and what became of each symbol (JSON)."""
+    return {"id": id, "status": status, **asked, "results": json.dumps(results, separators=(",", ":"))}
+
+
+class WarmUpFailed(PlayheadError):
+    """The history of the symbols that a session begins with cannot be had."""
 
 
 @dataclass(slots=True)
@@ -56,12 +66,13 @@ class Addition:
         """Sends every job. After a takeover, what is not staged goes to new attempts: the old ones may still run."""
         now_s = time.monotonic()
         spent_ms = self.operations.server_ms() - self.operation.begun_ms
-        self._deadline_s = now_s + (self.settings.operation_deadline_ms - spent_ms) / 1000
+        self._deadline_s = now_s + (self._limit_ms - spent_ms) / 1000
         for number, attempt in self.operation.attempts.items():
             job = _Job(number, attempt, now_s)
             self.jobs.append(job)
-            for request in self.operation.request.jobs[number]:
-                self._log.info("[DYNAMIC] Processing addition: %s", request.symbol)
+            if not self.operation.request.warm_up:
+                for request in self.operation.request.jobs[number]:
+                    self._log.info("[DYNAMIC] Processing addition: %s", request.symbol)
             if not taken_over:
                 self.dispatcher.send(self.session, number, attempt)
                 continue
@@ -92,7 +103,7 @@ class Addition:
             if job.over:
                 continue
             if now_s >= self._deadline_s:
-                limit_s = self.settings.operation_deadline_ms / 1000
+                limit_s = self._limit_ms / 1000
                 job.error = (
                     f"the worker did not finish within {limit_s:g} s"
                     if job.begun or job.failures
@@ -103,7 +114,15 @@ class Addition:
         return all(job.over for job in self.jobs)
 
     def end(self, state: State) -> str:
-        """Commits what was staged, or calls the addition off. Returns `ok`, or `gone` where it had ended already."""
+        """Commits what was staged, or calls the addition off. Returns `ok`, or `gone` where it had ended already.
+
+        Raises `WarmUpFailed` where the history of a symbol that the session begins with cannot be had.
+        """
+        if self.operation.request.warm_up:
+            if state.ended:
+                return self._finish(NOTHING, {})
+            if rejected := self._rejected():
+                raise WarmUpFailed("; ".join(each["error"] for each in rejected.values()))
         for job in self.jobs:
             if job.manifest is not None and job.manifest.staged:
                 break
@@ -113,6 +132,8 @@ class Addition:
             commit, results = self._prepared(state)
         except InvalidInput as error:  # a hand has been in the manifest or the request
             self._log.exception("what was staged cannot be committed")
+            if self.operation.request.warm_up:
+                raise WarmUpFailed(str(error)) from error
             for job in self.jobs:
                 job.manifest, job.error = None, str(error)
             return self._finish(NOTHING, self._rejected())
@@ -124,6 +145,8 @@ class Addition:
                 "staged": "what the worker had staged has run out; add it again",
                 "ended": "the session has ended meanwhile; nothing was changed",
             }[outcome]
+            if self.operation.request.warm_up and outcome != "ended":
+                raise WarmUpFailed(f"the history cannot be put in: {reason.partition(';')[0]}")
             refused = {symbol: {"status": "rejected", "error": reason} for symbol in commit.records}
             outcome = self._finish(NOTHING, self._rejected() | refused)
         return outcome
@@ -132,14 +155,19 @@ class Addition:
         clock_ms = self.operation.clock_ms
         held_ms = self.operations.server_ms() - self.operation.begun_ms
         calendars = {each.symbol: each for job in self.operation.request.jobs for each in job}
+        days: dict[str, TradingDays] = {}
         records: dict[str, SymbolRecord] = {}
-        bars: list[tuple[str, str, str]] = []
+        data: list[tuple[str, str, str, str]] = []
         results: dict[str, Any] = self._rejected()
         ends = [state.end_ms]
         for job in self.jobs:
             for symbol, staged in job.manifest.staged.items() if job.manifest else ():
+                data += [(job.attempt, symbol, interval, day) for interval, day in staged.data]
+                if self.operation.request.warm_up:
+                    continue
                 asked = calendars[symbol]
-                hours = Hours.of(asked.calendar, state.config.date, state.config.end)
+                hours = state.hours(asked.calendar)
+                days[asked.calendar] = hours.days
                 counts = {
                     "loaded": staged.loaded,
                     "written": staged.written,
@@ -158,25 +186,37 @@ class Addition:
                     receipt=receipt,
                 )
                 results[symbol] = receipt
-                bars += [(job.attempt, symbol, interval) for interval in staged.intervals]
                 ends.append(hours.close_ms)
         jobs = {job.number: job.attempt for job in self.jobs if job.manifest is not None and job.manifest.staged}
-        return Commit(jobs, records, bars, max(ends)), results
+        symbols = ",".join(sorted(records))
+        after = after_event(state.run_hash, clock_ms, "symbol-added", symbols)
+        return Commit(jobs, records, data, days, max(ends), after), results
 
     def _finish(self, commit: Commit, results: Mapping[str, Any]) -> str:
         rejected = {symbol: each["error"] for symbol, each in results.items() if each["status"] == "rejected"}
+        if self.operation.request.warm_up:
+            return self.operations.end(self.operation, commit, Reply("", "", "ok"), {})
         if not commit.records:
             self._log.warning("the addition is called off: %s", "; ".join(rejected.values()))
         status = "rejected" if not commit.records else "partial" if rejected else "ok"
         error = "; ".join(f"{symbol}: {text}" for symbol, text in rejected.items()) or None
         reply = Reply(self.operation.command, self.operation.entry, status, error, results)
-        done = {"op": "add-symbol", "id": self.operation.command, "status": status}
-        done |= {"symbols": ",".join(sorted(commit.records)), "rejected": json.dumps(rejected)}
+        done = journaled(self.operation.command, self.operation.request.asked, status, self._recorded(results))
         outcome = self.operations.end(self.operation, commit, reply, done)
         if outcome == "ok":
             self._log.info("[DYNAMIC] Reactivating session after catchup")
             self._log.info("[DYNAMIC] Resuming streaming")
         return outcome
+
+    def _recorded(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        """The results as the journal has them: with the calendar and the source of what was added."""
+        of = {each.symbol: each for job in self.operation.request.jobs for each in job}
+        return {
+            symbol: each
+            if each["status"] == "rejected"
+            else {**each, "calendar": of[symbol].calendar, "source": of[symbol].source}
+            for symbol, each in results.items()
+        }
 
     def _rejected(self) -> dict[str, Any]:
         errors = dict(self.operation.request.rejected)
@@ -205,6 +245,12 @@ class Addition:
         self.operation = replace(self.operation, attempts={**self.operation.attempts, job.number: attempt})
         job.attempt, job.begun, job.life_s = attempt, False, time.monotonic()
         self.dispatcher.send(self.session, job.number, attempt)
+
+    @property
+    def _limit_ms(self) -> int:
+        """How long it may take. A session's first history is waited for by nobody but its start, and may be much."""
+        jobs = len(self.operation.request.jobs) if self.operation.request.warm_up else 1
+        return self.settings.operation_deadline_ms * jobs
 
     @property
     def _log(self) -> SessionLog:

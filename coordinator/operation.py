@@ -9,10 +9,12 @@ from typing import Any, Final
 from coordinator.store import Store, flat
 from playhead.commands import Reply, encode_reply
 from playhead.connection import text
+from playhead.days import TradingDays
+from playhead.days import encode as encode_days
 from playhead.errors import Fenced
 from playhead.symbols import SymbolRecord
 from playhead.symbols import encode as encode_record
-from shared.request import AdditionRequest, Manifest
+from shared.request import AdditionRequest, Manifest, SymbolRequest
 from shared.scripts import script
 
 _BEGIN: Final = script("begin")
@@ -27,6 +29,7 @@ class Operation:
     id: str
     command: str
     entry: str
+    hold: str
     clock_ms: int
     begun_ms: int
     request: AdditionRequest
@@ -35,15 +38,25 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What becomes live: jobs (number -> attempt), the symbols' records, their bars as (attempt, symbol, interval)."""
+    """What becomes live: jobs (number -> attempt), the symbols' records, their session data as (attempt, symbol,
+    interval, trading day), their calendars."""
 
     jobs: Mapping[int, str]
     records: Mapping[str, SymbolRecord]
-    bars: Sequence[tuple[str, str, str]]
+    data: Sequence[tuple[str, str, str, str]]
+    calendars: Mapping[str, TradingDays]
     end_ms: int
+    run_hash: str
 
 
-NOTHING: Final = Commit({}, {}, (), 0)
+NOTHING: Final = Commit({}, {}, (), {}, 0, "")
+JOB_SYMBOLS: Final = 8
+"""Symbols of one job: enough to share a read of a data set, few enough to keep many workers busy."""
+
+
+def jobs_of(symbols: Sequence[SymbolRequest]) -> tuple[tuple[SymbolRequest, ...], ...]:
+    """The symbols of each job."""
+    return tuple(tuple(symbols[at : at + JOB_SYMBOLS]) for at in range(0, len(symbols), JOB_SYMBOLS))
 
 
 def feed_name(operation: str, job: int) -> str:
@@ -57,7 +70,9 @@ class Operations:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def begin(self, clock_ms: int, command: str, entry: str, operation: str, request: AdditionRequest) -> str:
+    def begin(
+        self, clock_ms: int, command: str, entry: str, operation: str, request: AdditionRequest, hold: str
+    ) -> str:
         """Places the hold and deactivates the session. Returns `ok`, `repeated`, `busy`, `clock` or `ended`."""
         keys = self._store.keys
         attempts = [f"{operation}-{job}-1" for job in range(len(request.jobs))]
@@ -71,6 +86,7 @@ class Operations:
                 entry,
                 operation,
                 request.encode(),
+                hold,
                 len(attempts),
                 *attempts,
             ],
@@ -88,6 +104,7 @@ class Operations:
             id=found["operation"],
             command=found["command"],
             entry=found["entry"],
+            hold=found["hold"],
             clock_ms=int(found["clock_ms"]),
             begun_ms=int(found["begun_ms"]),
             request=request,
@@ -118,9 +135,11 @@ class Operations:
         keys = self._store.keys
         reply_items = flat(encode_reply(reply))
         used = [keys.state, keys.holds, keys.operation, keys.symbols, keys.notifications]
-        used += [keys.replies, keys.answered, keys.journal, keys.reports(operation.id)]
+        used += [keys.replies, keys.answered, keys.journal, keys.reports(operation.id), keys.calendars]
+        used += [keys.schedule, keys.scheduled]
         args: list[Any] = [self._store.token, operation.id, commit.end_ms, ",".join(sorted(commit.records))]
-        args += [operation.command, operation.entry, len(commit.jobs), len(commit.bars), len(commit.records)]
+        args += [operation.command, operation.entry, commit.run_hash]
+        args += [len(commit.jobs), len(commit.data), len(commit.records), len(commit.calendars)]
         args += [len(reply_items), 2 * len(done)]
         for job, attempt in commit.jobs.items():
             used += [
@@ -129,10 +148,12 @@ class Operations:
                 keys.feed(feed_name(operation.id, job)),
             ]
             args += [job, attempt]
-        for attempt, symbol, interval in commit.bars:
-            used += [keys.staged_bars(attempt, symbol, interval), keys.bars(symbol, interval)]
+        for attempt, symbol, interval, day in commit.data:
+            used += [keys.staged_bars(attempt, symbol, interval, day), keys.bars(symbol, interval, day)]
         for symbol, record in commit.records.items():
             args += [symbol, encode_record(record, event_to_come=True)]
+        for name, days in commit.calendars.items():
+            args += [name, encode_days(days)]
         args += reply_items + flat(done)
         return self._outcome(_COMMIT(self._store.client, used, args))
 

@@ -7,29 +7,35 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
+from uuid import uuid4
 
 import redis
 from redis.exceptions import ResponseError
 
-from coordinator.addition import Addition
+from coordinator.addition import Addition, WarmUpFailed
+from coordinator.attendance import Attendance
 from coordinator.batch import runs_of_ticks
 from coordinator.clock import Clock
 from coordinator.commands import Commands, Incoming
+from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
 from coordinator.merge import Merge
-from coordinator.opening import open_session
-from coordinator.operation import Operations
+from coordinator.opening import first_calendars, open_session
+from coordinator.operation import Operations, jobs_of
 from coordinator.retention import Retention
 from coordinator.roster import Released, Roster
-from coordinator.store import State, Store
+from coordinator.store import Move, State, Store, days_that_open, hash_with_days
+from playhead.days import NEVER_MS
 from playhead.entries import order
 from playhead.errors import Malformed
 from playhead.intervals import interval_ms
 from playhead.symbols import MAIN_FEED
 from playhead.times import full_clock_text
-from shared.hours import Hours, open_ranges
+from shared.hours import open_ranges
 from shared.lease import Lease
 from shared.logs import SessionLog
+from shared.request import AdditionRequest, SymbolRequest
+from shared.run_hash import after_event, after_tick
 from shared.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
@@ -39,6 +45,8 @@ BUFFERED_TICKS: Final = 256
 """Ticks of one feed that are kept here; more stay in Redis."""
 HELD_MS: Final = 50
 """How long a wait lasts while there is a hold: one that is removed by hand is noticed after that."""
+WARM_UP: Final = "warm-up"
+"""The hold of a session whose first history is being read."""
 IDLE_MS: Final = 100
 """The longest wait for anything."""
 
@@ -50,9 +58,10 @@ class Replay:
     def __init__(self, client: redis.Redis, lease: Lease, settings: Settings) -> None:
         self._client = client
         self._settings = settings
-        self._store = Store(client, lease)
+        self._store = Store(client, lease, settings.consumer_silence_ms)
         self._operations = Operations(self._store)
         self._commands = Commands(self._store, self._operations)
+        self._digests = Digests(self._store)
         self._dispatcher = Dispatcher(settings.queue_url, settings.operation_deadline_ms, settings.lease_ms // 4)
         self._log = SessionLog(LOG, lease.keys.session)
         self._merge = Merge()
@@ -64,12 +73,13 @@ class Replay:
         self._clock_of: tuple[float | None, set[str]] | None = None
         self._load(taken_over=True)
         self._commands_read = self._state.commands_at
+        self._idle_ms = 0
+        self._attendance = Attendance(self._store, self._state.config, settings.consumer_silence_ms)
 
     def step(self) -> None:
-        """Reads what has come, does the next thing, and waits a bounded time where there is none."""
-        wait_ms = self.poll()
-        if wait_ms:
-            self._read(block_ms=wait_ms)
+        """Reads what has come, having waited a bounded time where there was nothing to do, and does the next thing."""
+        self._read(self._idle_ms)
+        self._idle_ms = self._act()
 
     def poll(self) -> int:
         """A step that does not wait: returns for how long there is nothing to do, in ms."""
@@ -90,7 +100,21 @@ class Replay:
             self._clock.suspend(time.monotonic())
             if not self._addition.check():
                 return HELD_MS
-            self._addition.end(self._state)
+            try:
+                self._addition.end(self._state)
+            except WarmUpFailed as error:
+                self._store.fail(str(error))
+            self._load()
+            return 0
+        if self._state.warming and not self._state.ended:
+            self._warm_up()
+            self._load()
+            return 0
+        if self._digests.step(self._state, at_once=self._is_about_to_change()):
+            return 0
+        # After the end all that still waits is refused, so that nobody waits for its answer.
+        if self._state.due is not None and (self._state.due[1] <= self._state.clock_ms or self._state.ended):
+            self._commands.handle_due(self._state, self._state.due[0])
             self._load()
             return 0
         if self._incoming:
@@ -99,7 +123,19 @@ class Replay:
             return 0
         if self._state.ended:
             return IDLE_MS
-        return self._move()
+        wait_ms = self._move()
+        if wait_ms and self._digests.step(self._state, at_once=True):
+            return 0
+        if wait_ms and self._store.has_ended():  # by another hand: the producer's, which cannot read its source
+            self._load()
+            return 0
+        return wait_ms
+
+    def _is_about_to_change(self) -> bool:
+        """Whether something may happen to the session data of days that are over: they are digested before that."""
+        state = self._state
+        is_due = state.due is not None and state.due[1] <= state.clock_ms
+        return bool(self._incoming) or is_due or state.ended or self._retention.excess() is not None
 
     def _load(self, *, taken_over: bool = False) -> None:
         """Reads the state anew and sets everything by it."""
@@ -110,6 +146,7 @@ class Replay:
         self._roster = Roster(state.records)
         carried = {record.feed for record in state.records.values() if record.through_ms > state.clock_ms}
         self._merge.follow({MAIN_FEED, *carried}, state.clock_ms)
+        self._set_days()
         self._set_clock()
         self._held = self._store.held()
         operation = self._operations.load() if state.operation else None
@@ -121,22 +158,49 @@ class Replay:
             )
             self._addition.start(taken_over=taken_over)
 
+    def _set_days(self) -> None:
+        """Which trading day each symbol is in: bars that close until the next one opens are of that day."""
+        state = self._state
+        self._days = {name: state.hours(name).days for name in state.calendars}
+        labels = {name: days.day(state.clock_ms).label for name, days in self._days.items()}
+        self._labels = {symbol: labels[record.calendar] for symbol, record in state.records.items()}
+
+    def _next_open_ms(self) -> int:
+        return min((days.next_open_ms(self._state.clock_ms) for days in self._days.values()), default=NEVER_MS)
+
+    def _due_ms(self) -> int:
+        return NEVER_MS if self._state.due is None else self._state.due[1]
+
+    def _warm_up(self) -> None:
+        """Begins to read the history of the symbols that the session begins with."""
+        state = self._state
+        asked = [SymbolRequest(symbol, record.calendar, record.source) for symbol, record in state.records.items()]
+        request = AdditionRequest(jobs_of(asked), warm_up=True)
+        self._operations.begin(state.clock_ms, WARM_UP, "", uuid4().hex, request, WARM_UP)
+        self._log.info("reading %d days of history", state.config.history)
+
     def _set_clock(self) -> None:
         """Makes the clock anew where speed or hours have changed; it goes on from where it was."""
         state = self._state
-        calendars = {record.calendar for record in state.records.values()}
-        if not calendars or self._clock_of == (state.speed, calendars):
+        if state.status == "created" or state.ended:
+            return
+        # Where all symbols were removed, the pace is that of those that the session began with.
+        calendars = set(state.calendars) or set(first_calendars(state.config))
+        if self._clock_of == (state.speed, calendars):
             return
         now_s = time.monotonic()
-        hours = [Hours.of(name, state.config.date, state.config.end) for name in calendars]
+        ranges = open_ranges([state.hours(name) for name in calendars])
+        if ranges[-1][1] < state.end_ms:
+            # The end stays where an exchange closes whose symbols were removed; until then nobody's hours pass.
+            ranges.append((state.end_ms - 1, state.end_ms))
         reading_ms = self._clock.reading(now_s)
-        self._clock = Clock(open_ranges(hours), state.speed, max(state.clock_ms, reading_ms or 0), now_s)
+        self._clock = Clock(ranges, state.speed, max(state.clock_ms, reading_ms or 0), now_s)
         self._clock_of = (state.speed, calendars)
 
     def _read(self, block_ms: int) -> None:
         """Takes what is new in the commands, the feeds and the reports of an addition."""
         keys = self._store.keys
-        cursors: dict[Any, Any] = {keys.commands: self._commands_read}
+        cursors: dict[Any, Any] = {keys.commands: self._commands_read, **self._attendance.streams}
         feeds = {keys.feed(name).encode(): feed for name, feed in self._merge.feeds.items()}
         for key, feed in feeds.items():
             if len(feed.ticks) < BUFFERED_TICKS:
@@ -157,6 +221,8 @@ class Replay:
                 for entry, fields in entries:
                     self._commands_read = entry.decode()
                     self._incoming.append(Incoming(self._commands_read, fields))
+            elif stream == keys.acks.encode():
+                self._attendance.hear(entries)
             elif self._addition is not None and stream == reports.encode():
                 self._addition.hear(entries)
 
@@ -164,8 +230,10 @@ class Replay:
         """Moves the clock as far as it may go now. Returns how long to wait, in ms."""
         state = self._state
         if self._held:
+            self._attendance.meet()
             self._held = self._store.held()
             if self._held:
+                self._attendance.goes_on()
                 self._clock.suspend(time.monotonic())
                 return HELD_MS
         if not self._make_room():
@@ -173,17 +241,26 @@ class Replay:
             return HELD_MS
         now_s = time.monotonic()
         self._clock.resume(now_s)
-        target_ms = min(self._merge.frontier_ms(), state.end_ms, state.stop_ms or state.end_ms)
+        # Never over a day that opens, nor over a scheduled command: what a move releases is of one day of a symbol.
+        self._bounds = {state.end_ms, state.stop_ms or state.end_ms, self._next_open_ms(), self._due_ms()}
+        target_ms = min(self._merge.frontier_ms(), *self._bounds)
         # A step is taken at once, at any speed.
         reading_ms = self._clock.reading(now_s) if state.stop_ticks is None else None
         if reading_ms is not None:
             target_ms = min(target_ms, reading_ms)
         most = 1 if reading_ms is not None else self._settings.batch_ticks
-        ticks = self._merge.peek(target_ms, min(most, state.stop_ticks or most))
+        room = self._attendance.room()
+        ticks = self._merge.peek(target_ms, min(most, state.stop_ticks or most, room or most))
         clock_ms = ticks[-1].close_ms if ticks else self._empty_target(target_ms)
+        if room == 0 and (clock_ms > state.clock_ms or state.clock_ms >= state.end_ms):
+            self._attendance.waits(self._attendance.behind)
+            self._clock.hold_back(state.clock_ms, now_s)
+            return IDLE_MS
+        self._attendance.goes_on()
         if clock_ms > state.clock_ms:
             self._advance(clock_ms, [(tick.close_ms, self._roster.arrange(tick)) for tick in ticks])
-            return 0
+            waits = self._attendance.room() == 0 and state.clock_ms == clock_ms < self._due_ms()
+            return IDLE_MS if waits else 0
         if state.clock_ms >= state.end_ms:
             self._finish()
             return 0
@@ -197,7 +274,7 @@ class Replay:
         """
         state = self._state
         unpaced = self._clock.speed is None or state.stop_ticks is not None
-        if unpaced or target_ms in (state.stop_ms, state.end_ms):
+        if unpaced or target_ms in self._bounds:
             return target_ms
         return target_ms - target_ms % interval_ms(state.config.interval)
 
@@ -211,6 +288,7 @@ class Replay:
         next_ms = self._merge.next_ms()
         if next_ms is not None:
             due_ms = min(next_ms, due_ms)
+        due_ms = min([due_ms, *(at_ms for at_ms in self._bounds if at_ms > state.clock_ms)])
         return max(1, int(min(IDLE_MS, self._clock.wait_s(due_ms, now_s) * 1000)))
 
     def _advance(self, clock_ms: int, ticks: Sequence[tuple[int, Sequence[Released]]]) -> None:
@@ -218,9 +296,16 @@ class Replay:
         released = [tick for tick in ticks if tick[1]]
         left = None if state.stop_ticks is None else state.stop_ticks - len(released)
         feeds = {name: self._has_ended(name, clock_ms) for name in self._merge.feeds}
+        opening = days_that_open(self._days, clock_ms)
+        after = state.run_hash
+        for close_ms, groups in released:
+            after = after_tick(after, close_ms, ((group.field, group.value) for group in groups))
+        after = hash_with_days(after, clock_ms, opening)
         runs = runs_of_ticks([groups for _, groups in released])
+        joined = self._attendance.joined
+        move = Move(state.clock_ms, clock_ms, released, runs, self._labels, feeds, opening, left, after, joined)
         try:
-            outcome = self._store.advance(state.clock_ms, clock_ms, released, runs, feeds, left)
+            outcome = self._store.advance(move)
         except ResponseError as error:
             if "equal or smaller" not in str(error):
                 raise
@@ -230,9 +315,13 @@ class Replay:
         if outcome == "held":
             self._held = True
             return
+        if outcome == "others":
+            self._attendance.look()
+            return
         if outcome != "ok":
             self._load()
             return
+        self._attendance.emitted(close_ms for close_ms, _ in released)
         if released:
             size = sum(len(group.value) for _, groups in released for group in groups)
             self._retention.note(f"{released[-1][0]}-0", len(released), size)
@@ -243,7 +332,9 @@ class Replay:
         if left is not None:
             self._clock.anchor(clock_ms, time.monotonic())
         stopped = clock_ms == state.stop_ms or left == 0
-        state.clock_ms, state.stop_ticks = clock_ms, left
+        state.clock_ms, state.stop_ticks, state.run_hash = clock_ms, left, after
+        if opening:
+            self._set_days()
         if stopped:
             self._held, state.stop_ms, state.stop_ticks = True, None, None
             self._log.info("stopped at %s", full_clock_text(clock_ms, state.zone))
@@ -256,7 +347,8 @@ class Replay:
     def _finish(self) -> None:
         # Of all symbols: a feed in which no bar was left when its symbol was added has never been followed.
         feeds = {record.feed for record in self._state.records.values()}
-        outcome = self._store.finish(self._state.end_ms, feeds)
+        after = after_event(self._state.run_hash, self._state.end_ms, "session-finished")
+        outcome = self._store.finish(self._state.end_ms, feeds, after)
         self._held = outcome == "held"
         if outcome == "ok":
             self._log.info("finished at %s", full_clock_text(self._state.end_ms, self._state.zone))
@@ -268,7 +360,9 @@ class Replay:
         through = self._retention.excess()
         if through is None:
             return True
-        if self._store.trim(through):
+        behind = self._store.trim(self._state, through)
+        if behind:
+            self._attendance.waits(behind)
             return False
         self._retention.forget(through)
         return True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import redis
@@ -11,15 +13,20 @@ import redis
 from coordinator.batch import Run
 from coordinator.roster import Released
 from playhead.commands import Reply, encode_reply, parse_speed
-from playhead.config import SessionConfig
+from playhead.config import EXPECT_HOLD, SessionConfig
 from playhead.config import decode as decode_config
 from playhead.connection import text
+from playhead.days import TradingDays
+from playhead.days import encode as encode_days
+from playhead.entries import order, time_ms
 from playhead.errors import Fenced, SessionNotFound, sendable
 from playhead.keys import Keys
 from playhead.names import is_consumer
 from playhead.symbols import MAIN_FEED, SymbolRecord
 from playhead.symbols import decode as decode_record
 from playhead.symbols import encode as encode_record
+from shared import run_hash
+from shared.hours import Hours
 from shared.lease import Lease
 from shared.scripts import script
 
@@ -37,7 +44,12 @@ _TRIM: Final = script("trim")
 
 @dataclass(slots=True)
 class State:
-    """What the coordinator knows of its session. Redis has the truth: a new one is read wherever that may differ."""
+    """What the coordinator knows of its session. Redis has the truth: a new one is read wherever that may differ.
+
+    `warming` says that the first history is still to be read, `due` is the number and the market time of the next
+    scheduled command. `removed` are the symbols that were removed and that positions before that still see, by the name
+    `<symbol> <since>`.
+    """
 
     status: str
     config: SessionConfig
@@ -51,15 +63,37 @@ class State:
     commands_at: str
     trimmed: str
     operation: bool
+    warming: bool
+    due: tuple[str, int] | None
+    run_hash: str
+    removed: dict[str, SymbolRecord] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
         return self.status in ("finished", "stopped", "failed")
 
+    def hours(self, calendar: str) -> Hours:
+        """Those of a calendar in this session."""
+        return Hours.in_session(calendar, self.config)
+
+    @property
+    def calendars(self) -> list[str]:
+        """Those of its symbols, sorted."""
+        return sorted({record.calendar for record in self.records.values()})
+
+    def first_day(self, days: TradingDays, clock_ms: int) -> int:
+        """The first day whose session data a reader at a clock may see."""
+        return max(0, days.current(clock_ms) - self.config.history)
+
+    def removed_by(self, entry: str) -> list[str]:
+        """The names of what was removed at an entry or before it."""
+        here = order(entry)
+        return [name for name, each in self.removed.items() if each.removed_entry and order(each.removed_entry) <= here]
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a command does beside being answered."""
+    """What a command does beside being answered. With `at_ms` it is `scheduled` for that market time, as JSON."""
 
     place: str = ""
     remove: str = ""
@@ -67,13 +101,38 @@ class Effect:
     event: str = ""
     set: Mapping[str, str] | None = None
     delete: Sequence[str] = ()
+    at_ms: int | None = None
+    scheduled: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one move of the clock releases.
+
+    `runs` are the bars of `ticks`, for session data; `days` has the trading day of each symbol. `feeds` says for each
+    feed whether it has ended and can go. `opening` are the trading days that open at `to_ms`. `joined` is how many
+    registrations of consumers are known, empty where that does not matter.
+    """
+
+    from_ms: int
+    to_ms: int
+    ticks: Sequence[tuple[int, Sequence[Released]]] = ()
+    runs: Iterable[Run] = ()
+    days: Mapping[str, str] = field(default_factory=dict)
+    feeds: Mapping[str, bool] = field(default_factory=dict)
+    opening: Sequence[tuple[str, str]] = ()
+    ticks_left: int | None = None
+    run_hash: str = ""
+    joined: str = ""
 
 
 class Store:
     """The scripts of the coordinator for one session. Raises `Fenced` once another coordinator serves it."""
 
-    def __init__(self, client: redis.Redis, lease: Lease) -> None:
+    def __init__(self, client: redis.Redis, lease: Lease, silence_ms: int = WAITED_FOR_MS) -> None:
+        """`silence_ms` is how long a consumer without a heartbeat is waited for."""
         self.client = client
+        self._silence_ms = silence_ms
         self.keys: Keys = lease.keys
         self._lease = lease
         self._calls = 0
@@ -88,7 +147,9 @@ class Store:
         pipe.hgetall(self.keys.state)
         pipe.hgetall(self.keys.symbols)
         pipe.exists(self.keys.operation)
-        state, records, operation = pipe.execute()
+        pipe.zrange(self.keys.schedule, 0, 0, withscores=True)
+        pipe.hgetall(self.keys.removed)
+        state, records, operation, due, removed = pipe.execute()
         if b"config" not in state:
             raise SessionNotFound(f"session {self.keys.session} is gone")
         fields = {text(name): text(value) for name, value in state.items()}
@@ -105,28 +166,58 @@ class Store:
             commands_at=fields["commands_at"],
             trimmed=fields["trimmed"],
             operation=bool(operation),
+            warming="warming" in fields,
+            due=(f"@{int(due[0][0])}", int(due[0][1])) if due else None,
+            run_hash=fields.get("run_hash", run_hash.BEGINNING),
+            removed={text(name): decode_record(record) for name, record in removed.items()},
         )
 
     def open(
-        self, records: Mapping[str, SymbolRecord], first_ms: int, end_ms: int, zone: str, stop_ms: int | None
+        self,
+        state: State,
+        records: Mapping[str, SymbolRecord],
+        calendars: Mapping[str, TradingDays],
+        stop_ms: int | None,
+        commands: Sequence[tuple[int, str]] = (),
     ) -> None:
-        """Turns a created session into a running one."""
+        """Turns a created session into a running one, with the first clock, the end and the zone of a state.
+
+        `commands` are those that wait for their market time: that time, and the fields as JSON.
+        """
+        opening = days_that_open(calendars, state.clock_ms)
         args: list[Any] = [
             self.token,
-            first_ms,
-            end_ms,
-            zone,
+            state.clock_ms,
+            state.end_ms,
+            state.zone,
             "" if stop_ms is None else stop_ms,
+            hash_with_days(run_hash.BEGINNING, state.clock_ms, opening),
+            "1" if state.config.history else "",
             len(records),
+            len(calendars),
+            len(opening),
+            len(commands),
         ]
         for symbol, record in records.items():
             args += [symbol, encode_record(record)]
-        self._outcome(_OPEN(self.client, [self.keys.state, self.keys.symbols], args))
+        for name, days in calendars.items():
+            args += [name, encode_days(days)]
+        args += [*chain.from_iterable(opening), *chain.from_iterable(commands)]
+        args += [EXPECT_HOLD + name for name in state.config.expected]
+        keys = self.keys
+        used = [keys.state, keys.symbols, keys.calendars, keys.holds, keys.notifications]
+        used += [keys.schedule, keys.scheduled]
+        self._outcome(_OPEN(self.client, used, args))
 
     def fail(self, error: str) -> None:
         """Ends the session with an error."""
         keys = [self.keys.state, self.keys.notifications]
         self._outcome(_FAIL(self.client, keys, ["coordinator", self.token, sendable(error)]))
+
+    def scheduled(self, number: str) -> Mapping[str, str]:
+        """The fields of a scheduled command, its id among them."""
+        command: dict[str, str] = json.loads(self.client.hget(self.keys.scheduled, number) or "{}")
+        return command
 
     def holds(self) -> tuple[str, ...]:
         """The names of the holds, sorted."""
@@ -136,52 +227,53 @@ class Store:
         """Whether there is a hold."""
         return bool(self.client.scard(self.keys.holds))
 
-    def advance(
-        self,
-        expected_ms: int,
-        clock_ms: int,
-        ticks: Sequence[tuple[int, Sequence[Released]]],
-        runs: Iterable[Run],
-        feeds: Mapping[str, bool],
-        ticks_left: int | None,
-    ) -> str:
-        """Moves the clock and releases ticks. `feeds` says for each feed whether it has ended and can go.
+    def has_ended(self) -> bool:
+        """Whether the session is finished, stopped or failed."""
+        return self.client.hget(self.keys.state, "status") in (b"finished", b"stopped", b"failed")
 
-        Returns `ok`, `held`, `stopped`, `clock` or `ended`, as the script does.
+    def advance(self, move: Move) -> str:
+        """Moves the clock and releases ticks.
+
+        Returns `ok`, `held`, `stopped`, `due`, `others`, `clock` or `ended`, as the script does.
         """
         self._calls += 1
         bars: dict[str, int] = {}
         run_args: list[Any] = []
-        for symbol, interval, start_ms, packed in runs:
-            key = self.keys.bars(symbol, interval)
+        for symbol, interval, start_ms, packed in move.runs:
+            key = self.keys.bars(symbol, interval, move.days[symbol])
             run_args += (bars.setdefault(key, len(bars) + 1), start_ms, packed)
         tick_args: list[Any] = []
-        for close_ms, groups in ticks:
+        for close_ms, groups in move.ticks:
             tick_args += (close_ms, 1 + len(groups), "type", "tick")
             for group in groups:
                 tick_args += (group.field, group.value)
-        keys = [self.keys.state, self.keys.holds, self.keys.notifications, *map(self.keys.feed, feeds), *bars]
+        of = self.keys
+        keys = [of.state, of.holds, of.notifications, of.schedule, of.journal, *map(of.feed, move.feeds), *bars]
         args = [
             self.token,
             f"{self.token}:{self._lease.owner}:{self._calls}",
-            expected_ms,
-            clock_ms,
-            "" if ticks_left is None else ticks_left,
-            len(feeds),
+            move.from_ms,
+            move.to_ms,
+            "" if move.ticks_left is None else move.ticks_left,
+            move.run_hash,
+            len(move.opening),
+            len(move.feeds),
             len(run_args) // 3,
-            len(ticks),
-            *("drop" if ended else "trim" for ended in feeds.values()),
+            len(move.ticks),
+            move.joined,
+            *chain.from_iterable(move.opening),
+            *("drop" if ended else "trim" for ended in move.feeds.values()),
             *run_args,
             *tick_args,
         ]
         return self._outcome(_ADVANCE(self.client, keys, args))
 
-    def finish(self, end_ms: int, feeds: Iterable[str]) -> str:
+    def finish(self, end_ms: int, feeds: Iterable[str], run_hash: str) -> str:
         """Ends the session at its last close. Returns `ok`, `held`, `clock`, or `ended` in another way."""
         main = self.keys.feed(MAIN_FEED)
         added = [self.keys.feed(name) for name in feeds if name != MAIN_FEED]
-        keys = [self.keys.state, self.keys.holds, self.keys.notifications, main, *added]
-        return self._outcome(_FINISH(self.client, keys, [self.token, end_ms]))
+        keys = [self.keys.state, self.keys.holds, self.keys.notifications, self.keys.journal, main, *added]
+        return self._outcome(_FINISH(self.client, keys, [self.token, end_ms, run_hash]))
 
     def answer(self, before: str, reply: Reply, effect: Effect, done: Mapping[str, str]) -> str:
         """Carries out a command and answers it. Returns `ok`, `repeated` (its id had been answered), `position`, or
@@ -201,31 +293,69 @@ class Store:
             len(effect.delete),
             len(reply_items),
             2 * len(done),
+            "" if effect.at_ms is None else effect.at_ms,
+            effect.scheduled,
             *flat(fields),
             *effect.delete,
             *reply_items,
             *flat(done),
         ]
         keys = self.keys
-        used = [keys.state, keys.holds, keys.replies, keys.answered, keys.journal, keys.notifications]
+        used = [keys.state, keys.holds, keys.replies, keys.answered, keys.journal]
+        used += [keys.schedule, keys.scheduled, keys.notifications]
         return self._outcome(_ANSWER(self.client, used, args))
 
-    def trim(self, through: str) -> tuple[str, ...]:
-        """Forgets notifications up to an id. Returns the living consumers that still need them: then all stay."""
+    def trim(self, state: State, through: str) -> tuple[str, ...]:
+        """Forgets notifications up to an id, and the session data that only they could be read with.
+
+        Returns the living consumers that still need them: then all stays.
+        """
         found = [text(name) for name in self.client.hkeys(self.keys.consumers)]
         names = [name for name in sorted(found) if is_consumer(name)]
+        gone = state.removed_by(through)
         ms, _, number = through.partition("-")
         keys = [
             self.keys.state,
             self.keys.notifications,
             self.keys.consumers,
+            self.keys.removed,
             *map(self.keys.consumer, names),
+            *self._over(state, time_ms(state.trimmed), int(ms)),
+            *self._over_of_removed(state, time_ms(state.trimmed), int(ms), gone),
         ]
-        args = [self.token, ms, number, WAITED_FOR_MS, len(found), *names]
+        args = [self.token, ms, number, self._silence_ms, len(found), len(names), *names, *gone]
         outcome, *behind = _TRIM(self.client, keys, args)
         if self._outcome(outcome) == "others":
-            return self.trim(through)  # a consumer has come meanwhile
+            return self.trim(state, through)  # a consumer has come meanwhile
+        if not behind:
+            state.trimmed = through
+            for name in gone:
+                del state.removed[name]
         return tuple(name.decode() for name in behind)
+
+    def _over(self, state: State, before_ms: int, clock_ms: int) -> list[str]:
+        """Session data that was needed at one clock and is not from another one on."""
+        keys: list[str] = []
+        for name in state.calendars:
+            days = state.hours(name).days
+            first, last = (state.first_day(days, at_ms) for at_ms in (before_ms, clock_ms))
+            symbols = [symbol for symbol, record in state.records.items() if record.calendar == name]
+            for day in days.days[first:last]:
+                keys += [self.keys.bars(each, of, day.label) for each in symbols for of in state.config.intervals]
+        return keys
+
+    def _over_of_removed(self, state: State, before_ms: int, clock_ms: int, gone: Iterable[str]) -> list[str]:
+        """The same of symbols that were removed, and all of those that no position sees any more."""
+        keys: list[str] = []
+        for name, record in state.removed.items():
+            symbol, since = name.split()
+            days = state.hours(record.calendar).days
+            first, last = (state.first_day(days, at_ms) for at_ms in (before_ms, clock_ms))
+            if name in gone:
+                last = days.current(time_ms(record.removed_entry or since)) + 1
+            for day in days.days[first:last]:
+                keys += [self.keys.removed_bars(since, symbol, of, day.label) for of in state.config.intervals]
+        return keys
 
     def kept(self) -> tuple[str, int, int]:
         """The last notification's id, how many are kept, and roughly how many bytes they take."""
@@ -241,6 +371,18 @@ class Store:
         if outcome == "fenced":
             raise Fenced(f"session {self.keys.session} has another coordinator now")
         return outcome
+
+
+def days_that_open(calendars: Mapping[str, TradingDays], clock_ms: int) -> list[tuple[str, str]]:
+    """Calendar and date of each trading day that opens at this time."""
+    return [(name, label) for name, days in sorted(calendars.items()) if (label := days.opened(clock_ms))]
+
+
+def hash_with_days(before: str, clock_ms: int, opening: Iterable[tuple[str, str]]) -> str:
+    """The run hash after the events of trading days that open."""
+    for calendar, label in opening:
+        before = run_hash.after_event(before, clock_ms, "day-opened", calendar, label)
+    return before
 
 
 def flat(fields: Mapping[str, str]) -> list[str]:

@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from playhead.async_subscription import AsyncSubscription
     from playhead.bars import Bar, Bars
     from playhead.commands import Reply
     from playhead.config import SessionConfig, SymbolConfig
@@ -34,15 +35,19 @@ if TYPE_CHECKING:
         SessionNotFound,
         UnknownSymbol,
     )
-    from playhead.info import IntervalInfo, SessionInfo, SymbolInfo
+    from playhead.frames import PackageMissing
+    from playhead.info import IntervalInfo, ScheduledInfo, SessionInfo, SymbolInfo
+    from playhead.journal import Journal
     from playhead.messages import (
         ConsumerDropped,
+        DayOpened,
         Event,
         Group,
         SessionFailure,
         SessionFinished,
         SessionStopped,
         SymbolAdded,
+        SymbolRemoved,
         Tick,
     )
     from playhead.session import Session
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _MODULES = {
+    "async_subscription": ("AsyncSubscription",),
     "bars": ("Bar", "Bars"),
     "commands": ("Reply",),
     "config": ("SessionConfig", "SymbolConfig"),
@@ -70,15 +76,19 @@ _MODULES = {
         "SessionNotFound",
         "UnknownSymbol",
     ),
-    "info": ("IntervalInfo", "SessionInfo", "SymbolInfo"),
+    "frames": ("PackageMissing",),
+    "info": ("IntervalInfo", "ScheduledInfo", "SessionInfo", "SymbolInfo"),
+    "journal": ("Journal",),
     "messages": (
         "ConsumerDropped",
+        "DayOpened",
         "Event",
         "Group",
         "SessionFailure",
         "SessionFinished",
         "SessionStopped",
         "SymbolAdded",
+        "SymbolRemoved",
         "Tick",
     ),
     "session": ("Session",),
@@ -88,6 +98,7 @@ _MODULES = {
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "AsyncSubscription",
     "Bar",
     "Bars",
     "CommandRejected",
@@ -95,15 +106,19 @@ __all__ = [
     "ConsumerDropped",
     "ConsumerFellBehind",
     "ConsumerNameTaken",
+    "DayOpened",
     "Event",
     "Group",
     "HistoryLost",
     "IntervalInfo",
     "InvalidInput",
+    "Journal",
     "Malformed",
+    "PackageMissing",
     "PlayheadError",
     "RedisUnavailable",
     "Reply",
+    "ScheduledInfo",
     "Session",
     "SessionConfig",
     "SessionExists",
@@ -118,6 +133,7 @@ __all__ = [
     "SymbolConfig",
     "SymbolInfo",
     "SymbolRecord",
+    "SymbolRemoved",
     "Tick",
     "UnknownSymbol",
     "__version__",

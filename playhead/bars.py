@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -39,6 +44,15 @@ class Bars:
     @classmethod
     def empty(cls, symbol: str, interval: str) -> Bars:
         return cls(symbol, interval, np.empty(0, np.int64), np.empty((0, 5), np.float64))
+
+    @classmethod
+    def joined(cls, symbol: str, interval: str, parts: Iterable[Bars]) -> Bars:
+        """Bars of which each part is later than the one before."""
+        found = [part for part in parts if len(part)]
+        if not found:
+            return cls.empty(symbol, interval)
+        starts, values = ([getattr(part, name) for part in found] for name in ("start_ms", "values"))
+        return cls(symbol, interval, np.concatenate(starts), np.concatenate(values))
 
     @property
     def open(self) -> NDArray[np.float64]:
@@ -90,3 +104,31 @@ class Bars:
         """The bars whose start lies in the half-open range, as views."""
         first, last = np.searchsorted(self.start_ms, (start_ms, end_ms))
         return Bars(self.symbol, self.interval, self.start_ms[first:last], self.values[first:last])
+
+    def to_pandas(self, zone: str = "UTC") -> pandas.DataFrame:
+        """A frame with the columns `COLUMNS` and a `DatetimeIndex` named `start`, in milliseconds of a zone.
+
+        It shares the memory of these bars and is read-only like them: new columns can be put in, values are changed
+        in a `copy()`. Raises `PackageMissing` without the extra `pandas`, `InvalidInput` for an unknown zone.
+        """
+        from playhead import frames
+
+        return frames.to_pandas(self, zone)
+
+    def to_polars(self, zone: str = "UTC") -> polars.DataFrame:
+        """A frame with the columns `start`, in milliseconds of a zone, and `COLUMNS`.
+
+        Raises `PackageMissing` without the extra `polars`, `InvalidInput` for an unknown zone.
+        """
+        from playhead import frames
+
+        return frames.to_polars(self, zone)
+
+    def to_arrow(self, zone: str = "UTC") -> pyarrow.Table:
+        """A table with the columns `start`, in milliseconds of a zone, and `COLUMNS`.
+
+        Raises `PackageMissing` without the extra `arrow`, `InvalidInput` for an unknown zone.
+        """
+        from playhead import frames
+
+        return frames.to_arrow(self, zone)

@@ -80,8 +80,8 @@ def runs_of(start_ms: NDArray[np.int64], frame: Frame, step_ms: int) -> Iterator
         first = last
 
 
-def bars_of(symbol: str, interval: str, runs: Mapping[bytes, bytes], through_ms: int | None = None) -> Bars:
-    """Session data of one symbol and interval, put in order; only bars closed by `through_ms` where that is given.
+def bars_of(symbol: str, interval: str, runs: Mapping[bytes, bytes]) -> Bars:
+    """Session data of one symbol and interval, put in order.
 
     Raises `Malformed` for a field that is not a run, or runs that overlap.
     """
@@ -96,10 +96,7 @@ def bars_of(symbol: str, interval: str, runs: Mapping[bytes, bytes], through_ms:
     values = unpack(b"".join(packed for _, packed in ordered))
     if (np.diff(starts) <= 0).any():
         raise Malformed(f"runs of {symbol} {interval} overlap")
-    bars = Bars(symbol, interval, starts.astype(np.int64), values)
-    if through_ms is None or starts[-1] + step_ms <= through_ms:
-        return bars
-    return bars.where(starts + step_ms <= through_ms)
+    return Bars(symbol, interval, starts.astype(np.int64), values)
 
 
 def group_field(interval: str, start_ms: int) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
 import redis
 
-from playhead.commands import Command, Reply, decode, decode_reply, encode
-from playhead.errors import CommandRejected, CommandTimeout, RedisUnavailable, SessionNotFound
+from playhead.commands import SCHEDULED, Command, Reply, decode, decode_reply, encode
+from playhead.connection import text
+from playhead.errors import CommandRejected, CommandTimeout, InvalidInput, RedisUnavailable, SessionNotFound
 from playhead.keys import Keys
 from playhead.scripts import Script
+from playhead.times import parse_moment
 
 REPLY_TIMEOUT_S: Final = 10.0
 ADD_TIMEOUT_S: Final = 90.0
@@ -20,6 +23,7 @@ ADD_TIMEOUT_S: Final = 90.0
 BLOCK_MS: Final = 1_000
 _REPLIES: Final = 100
 _PAUSE_S: Final = 0.1
+_ANY_DATE: Final = date(2000, 1, 1)
 COORDINATOR: Final = "coordinator"
 REJECTED: Final = "rejected"
 SENT: Final = "sent"
@@ -35,14 +39,18 @@ class Commander:
         self._client = client
         self._keys = keys
 
-    def send(self, command: Command, id: str | None = None, timeout_s: float = REPLY_TIMEOUT_S) -> Reply:
+    def send(
+        self, command: Command, id: str | None = None, timeout_s: float = REPLY_TIMEOUT_S, at: str | None = None
+    ) -> Reply:
         """The reply to a command. The same `id` is never carried out twice, and answered each time.
+
+        With `at`, a market time as typed, it is scheduled for that time, and `outcome` has the final reply.
 
         Raises `InvalidInput` for what no coordinator would take, `CommandRejected` with the reply,
         `CommandTimeout` if there is none in time, `SessionNotFound`, `RedisUnavailable`.
         """
         id = id or uuid.uuid4().hex
-        _, seen = self._write(command, id)
+        _, seen = self._write(command, id, at)
         begun = time.monotonic()
         deadline = begun + timeout_s
         while (left_s := deadline - time.monotonic()) > 0:
@@ -54,7 +62,7 @@ class Commander:
             for entry, fields in entries:
                 seen = entry.decode()
                 if fields.get(b"id") == id.encode():
-                    return _accepted(command, decode_reply(fields))
+                    return _accepted(command.op, decode_reply(fields))
             if not entries and self._client.exists(self._keys.operation):
                 # Commands are carried out one after the other, and an addition has a deadline of its own.
                 deadline = max(deadline, min(time.monotonic() + timeout_s, begun + ADD_TIMEOUT_S))
@@ -66,9 +74,47 @@ class Commander:
         entry, _ = self._write(command, id)
         return Reply(id, entry, SENT)
 
-    def _write(self, command: Command, id: str) -> tuple[str, str]:
+    def outcome(self, id: str, timeout_s: float | None = None) -> Reply:
+        """The final reply to a scheduled command, once its time has come; without `timeout_s` as long as that takes.
+
+        Raises `CommandRejected` with the reply, `CommandTimeout`, `SessionNotFound`, `InvalidInput` for an id under
+        which nothing was answered.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        last = self._client.hget(self._keys.answered, id)
+        if last is None:
+            self._need_session(f"answered {id}")
+            raise InvalidInput(f"session {self._keys.session} has answered no command of the id {id[:80]!r}")
+        entries: Any = self._client.xrange(self._keys.replies, last, last)
+        seen = text(last)
+        while True:
+            for entry, fields in entries:
+                seen = entry.decode()
+                if fields.get(b"id") == id.encode() and fields.get(b"status") != SCHEDULED.encode():
+                    return _accepted("the command", decode_reply(fields))
+            left_s = BLOCK_MS / 1000 if deadline is None else deadline - time.monotonic()
+            if left_s <= 0:
+                raise CommandTimeout(
+                    f"the time of command {id} in session {self._keys.session} has not come within {timeout_s:g} s; "
+                    "it stays scheduled"
+                )
+            try:
+                entries = self._replies_after(seen, left_s)
+                if not entries:
+                    self._need_session(f"carried out {id}")
+            except RedisUnavailable:
+                time.sleep(min(_PAUSE_S, left_s))
+
+    def _need_session(self, done: str) -> None:
+        if not self._client.exists(self._keys.state):
+            raise SessionNotFound(f"session {self._keys.session} was deleted before it {done}")
+
+    def _write(self, command: Command, id: str, at: str | None = None) -> tuple[str, str]:
         """The entry of the command, and the id of the last reply before it."""
         fields = encode(command)
+        if at is not None:
+            parse_moment(at, "UTC", _ANY_DATE)
+            fields["at"] = at
         decode({name.encode(): text.encode() for name, text in fields.items()})
         args = [part for pair in {"id": id, **fields}.items() for part in pair]
         keys = [self._keys.state, self._keys.commands, self._keys.replies]
@@ -102,7 +148,7 @@ class Commander:
         )
 
 
-def _accepted(command: Command, reply: Reply) -> Reply:
+def _accepted(what: str, reply: Reply) -> Reply:
     if reply.status == REJECTED:
-        raise CommandRejected(reply.error or f"{command.op} was rejected without a reason", reply)
+        raise CommandRejected(reply.error or f"{what} was rejected without a reason", reply)
     return reply

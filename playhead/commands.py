@@ -15,17 +15,33 @@ MAX_SPEED = "max"
 MAX_STEPS = 1_000_000
 MAX_SYMBOLS = 10_000
 """Symbols in one command."""
+SCHEDULED = "scheduled"
+"""Status of the first reply to a command that waits for its market time."""
+COMMON_FIELDS = ("id", "at")
+"""Fields that any command may have: its id, and the market time for which it is meant."""
 _MAX_FIELD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class AddSymbol:
-    """Add symbols as if they had been there from the open. `symbols` are as typed; the coordinator judges each."""
+    """Add symbols as if they had been there from the open. `symbols` are as typed; the coordinator judges each.
+
+    Those in `rejected` are refused with that reason and nothing is asked: an addition that failed is so repeated.
+    """
 
     op: ClassVar[str] = "add-symbol"
     symbols: tuple[str, ...]
     source: str | None = None
     calendar: str | None = None
+    rejected: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSymbol:
+    """Take symbols out. `symbols` are as typed; the coordinator judges each."""
+
+    op: ClassVar[str] = "remove-symbol"
+    symbols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +89,7 @@ class Stop:
     op: ClassVar[str] = "stop"
 
 
-Command = AddSymbol | Pause | Resume | Step | RunUntil | Speed | Stop
+Command = AddSymbol | RemoveSymbol | Pause | Resume | Step | RunUntil | Speed | Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +124,12 @@ def speed_text(factor: float | None) -> str:
 def encode(command: Command) -> dict[str, str]:
     """The fields of a command, without its id."""
     match command:
-        case AddSymbol(symbols, source, calendar):
+        case AddSymbol(symbols, source, calendar, rejected):
             given = {"symbol": ",".join(symbols), "source": source, "calendar": calendar}
+            given |= {"rejected": json.dumps(dict(rejected), separators=(",", ":"))} if rejected else {}
             return {"op": command.op, **{name: text for name, text in given.items() if text is not None}}
+        case RemoveSymbol(symbols):
+            return {"op": command.op, "symbol": ",".join(symbols)}
         case Step(ticks):
             return {"op": command.op, "ticks": str(ticks)}
         case RunUntil(time):
@@ -128,8 +147,13 @@ def decode(fields: Mapping[bytes, bytes]) -> Command:
     match given.required("op"):
         case AddSymbol.op:
             command: Command = AddSymbol(
-                _listed(given.required("symbol")), given.optional("source"), given.optional("calendar")
+                _listed(given.required("symbol")),
+                given.optional("source"),
+                given.optional("calendar"),
+                _reasons(given.optional("rejected") or "{}"),
             )
+        case RemoveSymbol.op:
+            command = RemoveSymbol(_listed(given.required("symbol")))
         case Pause.op:
             command = Pause()
         case Resume.op:
@@ -179,7 +203,8 @@ class _Fields:
             self._left = {name.decode(): value.decode() for name, value in fields.items()}
         except UnicodeDecodeError:
             raise InvalidInput("a field of the command is not UTF-8 text") from None
-        self._left.pop("id", None)
+        for common in COMMON_FIELDS:
+            self._left.pop(common, None)
 
     def optional(self, name: str) -> str | None:
         return self._left.pop(name, None) or None
@@ -207,6 +232,16 @@ def _listed(text: str) -> tuple[str, ...]:
             raise InvalidInput(f"symbol {parse_symbol(symbol)} was given twice; name each symbol once")
         seen.add(symbol.upper())
     return symbols
+
+
+def _reasons(text: str) -> Mapping[str, str]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(reason, str) for reason in found.values()):
+        raise InvalidInput(f"rejected {text[:40]!r} is not a JSON object of symbols and reasons")
+    return found
 
 
 def _ticks(text: str) -> int:

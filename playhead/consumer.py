@@ -20,6 +20,8 @@ from playhead.scripts import Script
 
 CONSUMER_DEAD_MS: Final = 3_000
 """Without a heartbeat for so long a consumer is dead, and another process may take its name."""
+ACKS_KEPT: Final = 1_000
+"""Entries of the acknowledgements, roughly."""
 _LOOK_S: Final = 0.05
 
 _register = Script("playhead", "register")
@@ -28,10 +30,16 @@ _settle = Script("playhead", "settle")
 
 
 class Consumer:
-    """The holder of a consumer's name. `cursor` is the last entry that is known to be saved as done."""
+    """The holder of a consumer's name. `cursor` is the last entry that is known to be saved as done.
 
-    def __init__(self, client: redis.Redis, url: str, keys: Keys, name: str, patience: Patience) -> None:
-        """Takes the name. If it is held, waits until its holder is seen alive or known dead.
+    `lead` is how many ticks the clock may be ahead of it, `None` for as many as are kept.
+    """
+
+    def __init__(
+        self, client: redis.Redis, url: str, keys: Keys, name: str, patience: Patience, from_start: bool = False
+    ) -> None:
+        """Takes the name. If it is held, waits until its holder is seen alive or known dead. Where it is registered for
+        the first time, `from_start` begins at the oldest notification that is kept in any session.
 
         Raises `ConsumerNameTaken`, `HistoryLost` and `SessionNotFound`.
         """
@@ -41,7 +49,8 @@ class Consumer:
         self._keys = keys
         self._key = keys.consumer(name)
         self._patience = patience
-        self.cursor = self._take_name()
+        self.lead: int | None = None
+        self.cursor = self._take_name(from_start)
         self._heartbeat = Heartbeat(url, keys, name, self.holder)
 
     def check(self) -> None:
@@ -60,12 +69,12 @@ class Consumer:
 
     def queue_save(self, pipe: Pipeline, cursor: str) -> None:
         """Puts into a MULTI that all up to `cursor` is done. It answers 0 if the name is no longer ours."""
-        _save.queue(pipe, [self._keys.state, self._key], [self.holder, cursor])
+        _save.queue(pipe, [self._keys.state, self._key, self._keys.acks], [self.holder, cursor, self.name])
 
     def save(self, cursor: str) -> None:
         """Saves that everything up to `cursor` is done. Raises `ConsumerNameTaken`."""
-        keys = [self._keys.state, self._key]
-        if not self._patience.get(lambda: _save(self._client, keys, [self.holder, cursor])):
+        keys = [self._keys.state, self._key, self._keys.acks]
+        if not self._patience.get(lambda: _save(self._client, keys, [self.holder, cursor, self.name])):
             raise self.taken()
         self.cursor = cursor
 
@@ -88,6 +97,8 @@ class Consumer:
                 pipe.command_stack.extend(output.command_stack)
                 pipe.scripts |= output.scripts
                 pipe.hset(self._key, "cursor", cursor)
+                if self.lead is not None:
+                    pipe.xadd(self._keys.acks, {"consumer": self.name, "cursor": cursor}, maxlen=ACKS_KEPT)
                 sent = True
                 try:
                     pipe.execute()
@@ -110,15 +121,15 @@ class Consumer:
         beat.queue(pipe, [self._keys.state, self._keys.consumers, self._key], [self.name, self.holder, "0"])
         pipe.execute()
 
-    def _take_name(self) -> str:
+    def _take_name(self, from_start: bool) -> str:
         keys = [self._keys.state, self._keys.consumers, self._key]
+        args = [self.name, self.holder, CONSUMER_DEAD_MS, "1" if from_start else ""]
         silent_ms = -1
         while True:
-            answer = self._patience.get(
-                lambda: _register(self._client, keys, [self.name, self.holder, CONSUMER_DEAD_MS])
-            )
+            answer = self._patience.get(lambda: _register(self._client, keys, args))
             match answer:
-                case [b"ok", cursor]:
+                case [b"ok", cursor, lead]:
+                    self.lead = int(lead) if lead else None
                     return str(cursor.decode())
                 case [b"missing"]:
                     raise SessionNotFound(f"there is no session {self._keys.session} any more")

@@ -41,6 +41,18 @@ class Keys:
         return f"{self.state}:symbols"
 
     @property
+    def removed(self) -> str:
+        """Hash: `<symbol> <since>` -> JSON as in `symbols`, with the event of the removal. Goes when no position that
+        is kept is before that.
+        """
+        return f"{self.state}:removed"
+
+    @property
+    def calendars(self) -> str:
+        """Hash: calendar -> JSON of its trading days: which day is the current one, and when bars close."""
+        return f"{self.state}:calendars"
+
+    @property
     def notifications(self) -> str:
         """Stream: ticks and events in clock order, ids in market time. Trimmed to the retained ticks."""
         return f"{self.state}:notifications"
@@ -66,6 +78,23 @@ class Keys:
         return f"{self.state}:journal"
 
     @property
+    def schedule(self) -> str:
+        """Sorted set: numbers of the commands that wait for their market time, by that time."""
+        return f"{self.state}:schedule"
+
+    @property
+    def scheduled(self) -> str:
+        """Hash: number of a command that waits (`@1`) -> JSON of its id and fields."""
+        return f"{self.state}:scheduled"
+
+    @property
+    def digests(self) -> str:
+        """Hash: `<calendar>:<day>:<interval>` -> JSON of symbol and digest, for each trading day that is over; and
+        `clock_ms`, once the session has ended and all that it has is digested.
+        """
+        return f"{self.state}:digests"
+
+    @property
     def operation(self) -> str:
         """Hash: the addition in progress. Lives from `begin` to `commit`."""
         return f"{self.state}:operation"
@@ -84,6 +113,13 @@ class Keys:
         """Hash: cursor, holder, history of one registered consumer."""
         return f"{self.state}:consumer:{check_consumer(name)}"
 
+    @property
+    def acks(self) -> str:
+        """Stream: consumers and how far they have come, which wakes the coordinator of a session with a lead. Trimmed
+        to the last 1,000, roughly: what counts are the cursors.
+        """
+        return f"{self.state}:acks"
+
     def lease(self, role: str) -> str:
         """String: the process that serves the session in a role. Expires when it is not renewed."""
         return f"{self.state}:lease:{role}"
@@ -92,9 +128,17 @@ class Keys:
         """Stream: bars to come in close-time order. `main` by the producer, one more for each addition."""
         return f"{self.state}:feed:{name}"
 
-    def bars(self, symbol: str, interval: str) -> str:
-        """Hash: session data; start of a run's first bar -> the packed run."""
-        return f"{self.state}:bars:{symbol}:{interval}"
+    def bars(self, symbol: str, interval: str, day: str) -> str:
+        """Hash: session data of one trading day; start of a run's first bar -> the packed run. Those of earlier days
+        go when no position that is kept needs them.
+        """
+        return f"{self.state}:bars:{symbol}:{interval}:{day}"
+
+    def removed_bars(self, since: str, symbol: str, interval: str, day: str) -> str:
+        """Hash like `bars`, of a symbol that was there since an entry (`0-0`: from the start) and was removed. Goes
+        with its record in `removed`, or before it as `bars` do.
+        """
+        return f"{self.state}:removed:{since}:bars:{symbol}:{interval}:{day}"
 
     def reports(self, operation: str) -> str:
         """Stream: what the workers of one addition report. Lives as long as staged keys."""
@@ -104,9 +148,9 @@ class Keys:
         """Hash: how many parts one attempt has staged, and what it counted when it was complete. Expires."""
         return f"{self.state}:staged:{attempt}:manifest"
 
-    def staged_bars(self, attempt: str, symbol: str, interval: str) -> str:
+    def staged_bars(self, attempt: str, symbol: str, interval: str, day: str) -> str:
         """Hash like `bars`, invisible until it is committed. Expires."""
-        return f"{self.state}:staged:{attempt}:bars:{symbol}:{interval}"
+        return f"{self.state}:staged:{attempt}:bars:{symbol}:{interval}:{day}"
 
     def staged_feed(self, attempt: str) -> str:
         """Stream like `feed`, invisible until it is committed. Expires."""

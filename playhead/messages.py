@@ -81,8 +81,30 @@ class SymbolAdded:
 
 
 @dataclass(frozen=True)
+class SymbolRemoved:
+    """Symbols were removed: from here on they are not there, and have no bars in later ticks."""
+
+    type: ClassVar[str] = "symbol-removed"
+    entry: str
+    clock_ms: int
+    symbols: tuple[str, ...]
+    command: str
+
+
+@dataclass(frozen=True)
+class DayOpened:
+    """A trading day of an exchange has opened: session data of its symbols begins anew."""
+
+    type: ClassVar[str] = "day-opened"
+    entry: str
+    clock_ms: int
+    calendar: str
+    date: str
+
+
+@dataclass(frozen=True)
 class ConsumerDropped:
-    """A consumer gave no sign of life and fell behind what is kept; nobody waits for it any more."""
+    """A consumer gave no sign of life and was in the way of the clock; nobody waits for it any more."""
 
     type: ClassVar[str] = "consumer-dropped"
     entry: str
@@ -118,7 +140,7 @@ class SessionFailure:
     error: str
 
 
-Event = SymbolAdded | ConsumerDropped | SessionFinished | SessionStopped | SessionFailure
+Event = SymbolAdded | SymbolRemoved | DayOpened | ConsumerDropped | SessionFinished | SessionStopped | SessionFailure
 Message = Tick | Event
 LAST = (SessionFinished, SessionStopped, SessionFailure)
 """The events after which nothing follows."""
@@ -136,6 +158,11 @@ def decode(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Message:
             case b"symbol-added":
                 symbols = tuple(fields[b"symbols"].decode().split(","))
                 return SymbolAdded(entry, clock_ms, symbols, fields[b"command"].decode())
+            case b"symbol-removed":
+                symbols = tuple(fields[b"symbols"].decode().split(","))
+                return SymbolRemoved(entry, clock_ms, symbols, fields[b"command"].decode())
+            case b"day-opened":
+                return DayOpened(entry, clock_ms, fields[b"calendar"].decode(), fields[b"date"].decode())
             case b"consumer-dropped":
                 return ConsumerDropped(entry, clock_ms, fields[b"consumer"].decode())
             case b"session-finished":

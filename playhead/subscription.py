@@ -37,6 +37,8 @@ MAX_BATCH: Final = 256
 """Entries of one read."""
 BATCH_BYTES: Final = 4 << 20
 """What one read should bring at most, judged by the size of the entries before."""
+SAVES_A_LEAD: Final = 8
+"""In a session with a lead: no more than this part of it is done and not saved while something is at hand."""
 OVER: Final = (b"finished", b"stopped", b"failed")
 """A session's status when nothing follows the last notification."""
 
@@ -70,7 +72,7 @@ class Subscription(Iterator[Message]):
         self._keys = keys
         self._patience = Patience(patience_s)
         self._history, start = self._find_start(from_start)
-        self._consumer = Consumer(client, url, keys, name, self._patience) if name is not None else None
+        self._consumer = Consumer(client, url, keys, name, self._patience, from_start) if name is not None else None
         if self._consumer is not None:
             start = self._consumer.cursor
         self._read = start
@@ -78,7 +80,9 @@ class Subscription(Iterator[Message]):
         self._in_hand: Message | None = None
         self._entries: deque[tuple[bytes, Mapping[bytes, bytes]]] = deque()
         self._batch = FIRST_BATCH
-        self.view = View(client, keys, self._history, start, self._patience)
+        self._unsaved = 0
+        self._in_step = False
+        self.view = View(client, keys, self._history, start, self._patience, registered=name is not None)
         self._handed = self._consumer is not None and start != BEGINNING
 
     @property
@@ -165,13 +169,14 @@ class Subscription(Iterator[Message]):
     def _next(self) -> Message:
         if self._in_hand is not None:
             self._done = self._in_hand.entry
+            self._unsaved += 1
             if isinstance(self._in_hand, messages.LAST):
                 self._end(self._in_hand.error if isinstance(self._in_hand, SessionFailure) else None)
             self._in_hand = None
         while True:
             if self._consumer:
                 self._consumer.check()
-            if not self._entries:
+            if not self._entries or self._is_waited_for:
                 self._fetch()
             if self._entries:
                 entry, fields = self._entries.popleft()
@@ -188,8 +193,19 @@ class Subscription(Iterator[Message]):
     def _skip(self, entry: str, error: Malformed) -> None:
         self.skipped += 1
         self._done = entry
+        self._unsaved += 1
         self.view.forget()
         logger.warning("skipped notification %s of session %s: %s", entry, self._keys.session, error)
+
+    @property
+    def _is_waited_for(self) -> bool:
+        """Whether the clock may wait until what is done is saved, so that this comes before the next item."""
+        if self._consumer is None or self._consumer.lead is None:
+            return False
+        in_hand = self._in_hand is not None
+        done = self._in_hand.entry if self._in_hand is not None else self._done
+        unsaved = self._unsaved + in_hand
+        return done != self._consumer.cursor and unsaved * SAVES_A_LEAD >= self._consumer.lead
 
     def _end(self, failure: str | None) -> NoReturn:
         self.acknowledge()
@@ -200,17 +216,22 @@ class Subscription(Iterator[Message]):
 
     def _fetch(self) -> None:
         """Reads the next entries, or waits a little for some. Raises at the end, or if the place is lost."""
-        saved, state, found = self._patience.get(self._exchange)
+        awaits = self._in_step and not self._entries
+        saved, state, found = self._patience.get(self._save_and_await if awaits else self._exchange)
         check_place(self._keys.session, self._history, self._read, state, self._consumer is not None)
         if self._consumer and saved is not None:
             if not saved:
                 raise self._consumer.taken()
             self._consumer.cursor = self._done
+        self._unsaved = 0
+        self._in_step = self._consumer is not None and self._consumer.lead is not None and bool(found or self._entries)
         if found:
             self._read = found[-1][0].decode()
             self._entries.extend(found)
             size = sum(len(value) for _, fields in found for value in fields.values()) // len(found)
             self._batch = max(1, min(MAX_BATCH, BATCH_BYTES // max(size, 1), 4 * self._batch))
+        elif self._entries or awaits:
+            return  # there was only something to save, or nothing has come in a while
         elif state["status"] in OVER:
             self._end((state["error"] or b"").decode() if state["status"] == b"failed" else None)
         else:
@@ -221,19 +242,34 @@ class Subscription(Iterator[Message]):
         return {self._keys.notifications: self._read}
 
     def _exchange(self) -> tuple[int | None, dict[str, bytes | None], list[Any]]:
-        """In one step: saves what is done, reads the state, reads entries. Bears being done twice."""
+        """In one step: saves what is done, reads the state, and reads entries where none is at hand. Bears being done
+        twice."""
         pipe = self._client.pipeline()
         saves = self._consumer is not None and self._done != self._consumer.cursor
         if self._consumer is not None and saves:
             self._consumer.queue_save(pipe, self._done)
         pipe.hmget(self._keys.state, FIELDS)
-        pipe.xread(self._from_here, count=self._batch)
-        *saved, state, found = pipe.execute()
-        return (
-            saved[0] if saved else None,
-            dict(zip(FIELDS, state, strict=True)),
-            next(iter(found.values()), []),
-        )
+        if not self._entries:
+            pipe.xread(self._from_here, count=self._batch)
+        answers = pipe.execute()
+        saved = answers.pop(0) if saves else None
+        state, *found = answers
+        return saved, dict(zip(FIELDS, state, strict=True)), next(iter(found[0].values()), []) if found else []
+
+    def _save_and_await(self) -> tuple[int | None, dict[str, bytes | None], list[Any]]:
+        """The same in one way to the server and back, in which it waits for the next entries: in lockstep they come as
+        soon as what is done is saved. The state is read after them, so nothing can have been lost before them; where
+        none have come, it does not say that none will.
+        """
+        pipe = self._client.pipeline(transaction=False)
+        saves = self._consumer is not None and self._done != self._consumer.cursor
+        if self._consumer is not None and saves:
+            self._consumer.queue_save(pipe, self._done)
+        pipe.xread(self._from_here, count=self._batch, block=BLOCK_MS)
+        pipe.hmget(self._keys.state, FIELDS)
+        *saved, found, state = pipe.execute()
+        entries: list[Any] = next(iter(found.values()), []) if found else []
+        return saved[0] if saved else None, dict(zip(FIELDS, state, strict=True)), entries
 
     def _find_start(self, from_start: bool) -> tuple[str, str]:
         fields = ("history", "trimmed" if from_start else "noted")

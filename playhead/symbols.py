@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from playhead.entries import BEGINNING, order
 from playhead.errors import Malformed
 
 MAIN_FEED = "main"
@@ -19,7 +20,7 @@ class SymbolRecord:
     `calendar` is its exchange's, `zone` that calendar's time zone, `source` the URI of its own data source
     where it has one. Its bars that close by `through_ms` come in the feed named `feed`, later ones in the
     main feed. A symbol that was added carries the clock (`added_ms`), the id of the event (`added_entry`) and
-    its `receipt`.
+    its `receipt`; one that was removed carries the id of that event (`removed_entry`).
     """
 
     calendar: str
@@ -30,6 +31,17 @@ class SymbolRecord:
     added_ms: int | None = None
     added_entry: str | None = None
     receipt: Mapping[str, Any] = field(default_factory=dict)
+    removed_entry: str | None = None
+
+    @property
+    def since(self) -> str:
+        """The position from which on it is there. A symbol that was removed and added again has another one."""
+        return self.added_entry or BEGINNING
+
+    def there_at(self, position: str) -> bool:
+        """Whether a reader at a position sees it."""
+        here = order(position)
+        return order(self.since) <= here and (self.removed_entry is None or here < order(self.removed_entry))
 
     @property
     def dynamic(self) -> bool:
@@ -37,12 +49,14 @@ class SymbolRecord:
         return self.added_ms is not None
 
 
-def encode(record: SymbolRecord, *, event_to_come: bool = False) -> str:
-    """The record as JSON, without what is empty. With `event_to_come` the id of the event is left for the
-    script that emits it.
+def encode(record: SymbolRecord, *, event_to_come: bool = False, removal_to_come: bool = False) -> str:
+    """The record as JSON, without what is empty. With `event_to_come` or `removal_to_come` the id of the event is
+    left for the script that emits it.
     """
     fields = {name: value for name, value in asdict(record).items() if value}
-    return json.dumps(fields | ({"added_entry": ""} if event_to_come else {}), separators=(",", ":"))
+    fields |= {"added_entry": ""} if event_to_come else {}
+    fields |= {"removed_entry": ""} if removal_to_come else {}
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def decode(text: bytes | str) -> SymbolRecord:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from playhead.errors import InvalidInput
 
-_CLOCK_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
+_CLOCK_TIME = re.compile(r"(?:([0-9]{4}-[0-9]{2}-[0-9]{2}) +)?([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 
 
 def now_ms() -> int:
@@ -40,21 +40,43 @@ def full_clock_text(moment_ms: int, zone: str) -> str:
 
 
 def parse_moment(text: str, zone: str, on: date) -> int:
-    """A typed time in UTC milliseconds: `12:06` in the zone on that date, or an ISO time with an offset.
+    """A typed time in UTC milliseconds: `12:06` in the zone on that date, `2025-07-02 12:06` in the zone on its own, or
+    an ISO time with an offset. Of a time that comes twice when clocks are set back, the first is meant.
 
-    Raises `InvalidInput` for anything else, an ISO time without an offset included.
+    Raises `InvalidInput` for anything else, an ISO time without an offset included, and for a time that is left out
+    when clocks are set forward.
     """
     match = _CLOCK_TIME.fullmatch(text.strip())
     if match:
-        clock = time(int(match[1]), int(match[2]), int(match[3] or 0))
-        return to_ms(datetime.combine(on, clock, ZoneInfo(zone)))
+        clock = time(int(match[2]), int(match[3]), int(match[4] or 0))
+        moment = datetime.combine(parse_date(match[1]) if match[1] else on, clock, ZoneInfo(zone))
+        if moment.astimezone(UTC).astimezone(moment.tzinfo).time() != clock:
+            raise InvalidInput(f"there is no {clock} on {moment.date()} in {zone}: clocks are set forward then")
+        return to_ms(moment)
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise InvalidInput(
-            f"time {text[:40]!r} is neither a time of day such as 12:06 nor an ISO time such as 2025-07-02T16:06:00Z"
+            f"time {text[:40]!r} is neither a time of day such as 12:06, nor one with its date such as "
+            "2025-07-02 12:06, nor an ISO time such as 2025-07-02T16:06:00Z"
         ) from None
     return to_ms(moment)
+
+
+def full_text(moment_ms: int, zone: str) -> str:
+    """A date and a time of day in a zone, always with seconds: `2025-07-02 12:06:00`, as it can be typed."""
+    return local(moment_ms, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def typed(moment: str | int | datetime) -> str:
+    """A time as it is typed: text as it is, UTC milliseconds and an aware datetime in ISO form.
+
+    Raises `InvalidInput` for a naive datetime.
+    """
+    if isinstance(moment, str):
+        return moment
+    moment_ms = to_ms(moment) if isinstance(moment, datetime) else moment
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def parse_date(text: str) -> date:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import redis
 
 from playhead import symbols as records
+from playhead.almanac import Almanac
 from playhead.bars import Bars
+from playhead.closing import closes_of
 from playhead.codec import bars_of
 from playhead.columns import Columns
 from playhead.connection import text
-from playhead.entries import BEGINNING, order, time_ms
-from playhead.errors import HistoryLost, SessionNotFound, UnknownSymbol
+from playhead.days import TradingDay, TradingDays
+from playhead.entries import BEGINNING, time_ms
+from playhead.errors import UnknownSymbol
+from playhead.intervals import interval_ms
 from playhead.keys import Keys
-from playhead.messages import Group, Message, SymbolAdded, Tick
+from playhead.messages import Group, Message, SymbolAdded, SymbolRemoved, Tick
 from playhead.names import parse_symbol
 from playhead.patience import Patience
+from playhead.place import FIELDS, check_place
+from playhead.symbols import SymbolRecord
 
 MAX_WAITING_BARS: Final = 1 << 16
 """Bars of delivered ticks that may wait for the columns: 46 bytes each, and 40 more once one is taken."""
@@ -30,25 +37,43 @@ class View:
     are delivered later, so these are taken from there: a later read costs the new bars, not the day. Ticks
     are only put aside when they are delivered; a symbol takes its bars when it is read, or when too many
     wait.
+
+    A symbol that was removed is there for a position before that, and its bars are then read where they were put
+    aside. One that was removed and added again is two, each with bars of its own.
     """
 
-    def __init__(self, client: redis.Redis, keys: Keys, history: str, position: str, patience: Patience) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: Keys,
+        history: str,
+        position: str,
+        patience: Patience,
+        *,
+        registered: bool = False,
+    ) -> None:
         self.position = position
         self.clock_ms = time_ms(position)
         self._client = client
         self._keys = keys
         self._history = history
+        self._registered = registered
         self._patience = patience
+        self._almanac = Almanac(client, keys)
         self._columns: dict[tuple[str, str], Columns] = {}
         self._taken: dict[tuple[str, str], int] = {}
+        self._past: dict[tuple[str, str], dict[str, Bars]] = {}
         self._waiting: list[Group] = []
         self._waiting_bars = 0
-        self._visible: tuple[str, ...] | None = None
+        self._there: Mapping[str, SymbolRecord] | None = None
 
     def deliver(self, message: Message) -> None:
         """Moves the position to a message that is handed to the consumer."""
-        if self.position == BEGINNING or isinstance(message, SymbolAdded):
-            self._visible = None
+        if self.position == BEGINNING:
+            self._there = None
+        if isinstance(message, SymbolAdded | SymbolRemoved):
+            self._there = None
+            self._drop(message.symbols)
         self.position = message.entry
         self.clock_ms = message.clock_ms
         if self._columns and isinstance(message, Tick):
@@ -62,26 +87,20 @@ class View:
         """Drops what was read. For when a message could not be understood: its bars or symbols may be missing here."""
         self._columns.clear()
         self._taken.clear()
+        self._past.clear()
         self._waiting.clear()
         self._waiting_bars = 0
-        self._visible = None
+        self._there = None
 
     def symbols(self) -> tuple[str, ...]:
-        """The symbols that are there at the position, sorted."""
-        if self._visible is None:
-            found = self._patience.get(lambda: self._client.hgetall(self._keys.symbols))
-            here = order(self.position)
-            self._visible = tuple(
-                sorted(
-                    text(symbol)
-                    for symbol, record in found.items()
-                    if (added := records.decode(record).added_entry) is None or order(added) <= here
-                )
-            )
-        return self._visible
+        """The symbols that are there at the position, sorted.
+
+        Raises `HistoryLost`, `SessionNotFound`, and `ConsumerFellBehind` where nothing is kept for the position.
+        """
+        return tuple(self._records())
 
     def bars(self, symbol: str, interval: str) -> Bars:
-        """The bars that had closed by the position's clock, as read-only views.
+        """The bars of the symbol's current trading day that had closed by the position's clock, as read-only views.
 
         Raises `UnknownSymbol`, `HistoryLost` and `SessionNotFound`.
         """
@@ -93,30 +112,96 @@ class View:
         self._take(key, columns)
         return columns.closed_by(self.clock_ms)
 
+    def history(self, symbol: str, interval: str, most: int) -> Bars:
+        """The bars of up to so many trading days before the current one. Raises what `bars` does."""
+        symbol = parse_symbol(symbol)
+        days = self._days(symbol)
+        before = days.before(self.clock_ms, most)
+        known = self._past.get((symbol, interval), {})
+        missing = [day for day in before if day.label not in known]
+        if missing:
+            found = self._session_data(symbol, interval, missing)
+            known = known | {day.label: bars for day, bars in zip(missing, found, strict=True)}
+        self._past[symbol, interval] = known = {day.label: known[day.label] for day in before}
+        return past_bars(symbol, interval, known.values(), days, self.clock_ms)
+
     def _first_read(self, symbol: str, interval: str) -> Columns:
-        if symbol not in self.symbols():
-            raise UnknownSymbol(
-                f"{symbol} is not in session {self._keys.session} at {self.position}; "
-                f"there are {', '.join(self.symbols()) or 'no symbols yet'}"
-            )
-        history, noted, runs = self._patience.get(lambda: self._session_data(symbol, interval))
-        if history is None:
-            raise SessionNotFound(f"session {self._keys.session} was deleted while it was followed")
-        if history.decode() != self._history or order(noted.decode()) < order(self.position):
-            raise HistoryLost(
-                f"session {self._keys.session} has less than was seen of it at {self.position}: the server "
-                "lost writes, or the session is a new one; start the consumer again from the beginning"
-            )
-        columns = self._columns[symbol, interval] = Columns(bars_of(symbol, interval, runs))
+        days = self._days(symbol)
+        (bars,) = self._session_data(symbol, interval, [days.day(self.clock_ms)])
+        columns = self._columns[symbol, interval] = Columns(bars, days, self.clock_ms)
         self._taken[symbol, interval] = len(self._waiting)
         return columns
 
-    def _session_data(self, symbol: str, interval: str) -> tuple[bytes | None, bytes, dict[bytes, bytes]]:
-        pipe = self._client.pipeline()
-        pipe.hmget(self._keys.state, ["history", "noted"])
-        pipe.hgetall(self._keys.bars(symbol, interval))
-        (history, noted), runs = pipe.execute()
-        return history, noted or BEGINNING.encode(), runs
+    def _days(self, symbol: str) -> TradingDays:
+        """The trading days of a symbol that is there at the position. Raises `UnknownSymbol`."""
+        calendar = self._record(symbol).calendar
+        return self._patience.get(lambda: self._almanac.of(calendar))
+
+    def _record(self, symbol: str) -> SymbolRecord:
+        record = self._records().get(symbol)
+        if record is None:
+            raise UnknownSymbol(
+                f"{symbol} is not in session {self._keys.session} at {self.position}; "
+                f"there are {', '.join(self._records()) or 'no symbols yet'}"
+            )
+        return record
+
+    def _records(self) -> Mapping[str, SymbolRecord]:
+        """The symbols that are there at the position, sorted, as they were when they were last looked for."""
+        if self._there is None:
+
+            def read() -> list[Any]:
+                pipe = self._client.pipeline()
+                pipe.hmget(self._keys.state, FIELDS)
+                pipe.hgetall(self._keys.symbols)
+                pipe.hgetall(self._keys.removed)
+                return list(pipe.execute())
+
+            values, present, removed = self._patience.get(read)
+            self._check_place(values)
+            found = [(text(symbol), records.decode(record)) for symbol, record in present.items()]
+            found += [(text(name).split()[0], records.decode(record)) for name, record in removed.items()]
+            here = {symbol: record for symbol, record in found if record.there_at(self.position)}
+            self._there = dict(sorted(here.items()))
+        return self._there
+
+    def _session_data(self, symbol: str, interval: str, of: Sequence[TradingDay]) -> list[Bars]:
+        """All bars of some trading days, if the session still has what the position needs."""
+        while True:
+            record = self._record(symbol)
+            removed = record.removed_entry is not None
+            keys = [
+                self._keys.removed_bars(record.since, symbol, interval, day.label)
+                if removed
+                else self._keys.bars(symbol, interval, day.label)
+                for day in of
+            ]
+
+            def read(keys: Sequence[str] = keys) -> list[Any]:
+                pipe = self._client.pipeline()
+                pipe.hmget(self._keys.state, FIELDS)
+                pipe.hget(self._keys.symbols, symbol)
+                for key in keys:
+                    pipe.hgetall(key)
+                return list(pipe.execute())
+
+            values, present, *found = self._patience.get(read)
+            self._check_place(values)
+            if removed or (present is not None and records.decode(present).since == record.since):
+                return [bars_of(symbol, interval, runs) for runs in found]
+            self._there = None  # it was removed meanwhile, ahead of the position: its bars are elsewhere
+
+    def _check_place(self, values: Sequence[bytes | None]) -> None:
+        state = dict(zip(FIELDS, values, strict=True))
+        check_place(self._keys.session, self._history, self.position, state, self._registered)
+
+    def _drop(self, symbols: Iterable[str]) -> None:
+        """Forgets what was read of some symbols."""
+        gone = set(symbols)
+        for key in [key for key in self._columns if key[0] in gone]:
+            del self._columns[key], self._taken[key]
+        for key in [key for key in self._past if key[0] in gone]:
+            del self._past[key]
 
     def _take(self, key: tuple[str, str], columns: Columns) -> None:
         symbol, interval = key
@@ -133,3 +218,10 @@ class View:
             self._taken[key] = 0
         self._waiting.clear()
         self._waiting_bars = 0
+
+
+def past_bars(symbol: str, interval: str, days: Iterable[Bars], trading: TradingDays, clock_ms: int) -> Bars:
+    """Bars of past trading days as one, without those that have not closed: a market that never rests may be in its
+    last day before the replay when the session begins."""
+    bars = Bars.joined(symbol, interval, days)
+    return bars.where(closes_of(trading, bars.start_ms, interval_ms(interval)) <= clock_ms)

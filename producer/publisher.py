@@ -47,6 +47,7 @@ class Publisher:
         self._ticks: Iterator[FeedTick] | None = None
         self._config: SessionConfig | None = None
         self._last = BEGINNING
+        self._whole = False
         self._window_ms = 0
         self._bound = settings.feed_ticks_ahead
         self._done = False
@@ -96,6 +97,8 @@ class Publisher:
             return IDLE_S
         else:
             window = Window(self._window_ms, end_ms, symbols)
+            # Where some were removed before anything was read, that there is nothing to read is no mistake.
+            self._whole = all(given.symbol in symbols for given in config.symbols)
             # In a thread: reading may take longer than a lease lives.
             self._loading = in_background(lambda: list(window.read(config)), f"load-{self._session}")
         return 0
@@ -112,7 +115,7 @@ class Publisher:
             self._feed.fail(str(error) if isinstance(error, PlayheadError) else f"{type(error).__name__}: {error}")
             return 0
         self._loading = None
-        if not ticks and self._last == BEGINNING and self._is_last_window():
+        if not ticks and self._last == BEGINNING and self._whole and self._is_last_window():
             self._done = True
             self._feed.fail("the source has no bars in regular hours for these symbols on these dates")
             return 0

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from playhead.bars import Bars
 from playhead.config import SessionConfig
 from playhead.intervals import interval_ms
 from playhead.symbols import SymbolRecord
+from shared.derive import with_derived
 from shared.hours import Hours
 from shared.sources.registry import open_source
-from shared.ticks import FeedTick, ticks_of
+from shared.ticks import Closing, FeedTick, ticks_of
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,19 @@ class Window:
         """Its ticks in close-time order. Raises `SourceError` where a source cannot be read."""
         return ticks_of(self._bars(config))
 
-    def _bars(self, config: SessionConfig) -> Iterator[Bars]:
-        step_ms = interval_ms(config.interval)
+    def _bars(self, config: SessionConfig) -> Iterator[Closing]:
+        # A longer bar that closes in this window may have begun before it.
+        longest_ms = max(map(interval_ms, config.intervals))
         by_source: dict[str, list[str]] = defaultdict(list)
         for symbol, record in self.symbols.items():
             by_source[record.source or config.source].append(symbol)
         for uri, symbols in by_source.items():
-            first_ms, end_ms = self.start_ms - step_ms + 1, self.end_ms - step_ms + 1
-            found = open_source(uri).get_many(symbols, config.interval, first_ms, end_ms)
+            found = open_source(uri).get_many(symbols, config.interval, self.start_ms - longest_ms, self.end_ms)
             for symbol, bars in found.items():
                 record = self.symbols[symbol]
-                later = bars.where(bars.start_ms + step_ms > record.through_ms)
-                yield Hours.of(record.calendar, config.date, config.end).regular(later)
+                hours = Hours.in_session(record.calendar, config)
+                regular = hours.within(bars)
+                # Bars of history are there from the start, and bars that another feed carries come in that.
+                after_ms = max(self.start_ms, record.through_ms, hours.open_ms)
+                for each in with_derived(regular, config, hours.days):
+                    yield each.where((each.close_ms > after_ms) & (each.close_ms <= self.end_ms))

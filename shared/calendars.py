@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import threading
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -19,10 +21,11 @@ from exchange_calendars import calendar_utils
 from numpy.typing import NDArray
 
 from playhead.errors import InvalidInput
+from playhead.intervals import MINUTE_MS
 from shared.session_table import NEVER_MS, SessionTable, make_exchange, make_table
-from shared.session_table import TradingSession as TradingSession
-from shared.session_table import expected_starts as expected_starts
 from shared.suffixes import calendar_name_for as calendar_name_for
+from shared.trading_session import TradingSession as TradingSession
+from shared.trading_session import expected_starts as expected_starts
 
 REGULAR: Final = 0
 PRE_MARKET: Final = 1
@@ -69,6 +72,25 @@ class MarketCalendar:
         table = self._table(first, last)
         start, stop = np.searchsorted(table.labels, (first.toordinal(), last.toordinal() + 1))
         return table.sessions[start:stop]
+
+    def before(self, day: date, most: int) -> tuple[TradingSession, ...]:
+        """Up to so many sessions labelled before a date, the last ones, in time order."""
+        if not most or day <= self.first_date:
+            return ()
+        # No exchange is closed for half of the days, but for its longest holidays.
+        earliest = self._clamp(day - timedelta(days=2 * most) - _MARGIN)
+        return self.sessions(earliest, day - timedelta(days=1))[-most:]
+
+    def extended_ranges(self, sessions: Sequence[TradingSession]) -> list[tuple[tuple[int, int], ...]]:
+        """The hours of sessions with those around their regular ones, which end at local midnight.
+
+        Before the open and after the close, and in a break, the hours are stretches of their own. Where a local date
+        has the close of one session and the open of the next, the border is half-way between the two.
+        """
+        if not sessions:
+            return []
+        table = self._table(sessions[0].label, sessions[-1].label)
+        return [_extended(table, int(np.searchsorted(table.labels, each.label.toordinal()))) for each in sessions]
 
     def classify(self, start_ms: NDArray[np.int64], first: date, last: date) -> NDArray[np.int8]:
         """For each bar start, shape (n,) in UTC ms, one of the constants of this module, shape (n,).
@@ -129,6 +151,21 @@ class MarketCalendar:
 
     def _clamp(self, day: date) -> date:
         return min(max(day, self.first_date), self.last_date)
+
+
+def _extended(table: SessionTable, at: int) -> tuple[tuple[int, int], ...]:
+    session = table.sessions[at]
+    begins, ends = int(table.open_days[at]), int(table.close_days[at])
+    if at and table.close_days[at - 1] > begins:
+        begins = _half_way(int(table.closes[at - 1]), session.open_ms)
+    if at + 1 < len(table.sessions) and table.open_days[at + 1] < ends:
+        ends = _half_way(session.close_ms, int(table.opens[at + 1]))
+    edges = [begins, *(edge for each in session.open_ranges() for edge in each), ends]
+    return tuple((first, last) for first, last in pairwise(edges) if first < last)
+
+
+def _half_way(close_ms: int, open_ms: int) -> int:
+    return (close_ms + open_ms) // 2 // MINUTE_MS * MINUTE_MS
 
 
 def nearest_sessions_text(market: MarketCalendar, day: date) -> str:

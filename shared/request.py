@@ -19,10 +19,16 @@ class SymbolRequest:
 
 @dataclass(frozen=True, slots=True)
 class AdditionRequest:
-    """Symbols by job, and the symbols that were refused before any job, with the reason."""
+    """Symbols by job, and the symbols that were refused before any job, with the reason.
+
+    `asked` are the fields of the command. With `warm_up` the symbols are those that the session begins with, and only
+    their history is asked for.
+    """
 
     jobs: tuple[tuple[SymbolRequest, ...], ...]
     rejected: Mapping[str, str] = field(default_factory=dict)
+    warm_up: bool = False
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -31,19 +37,19 @@ class AdditionRequest:
     def decode(cls, text: bytes | str) -> AdditionRequest:
         given = json.loads(text)
         jobs = tuple(tuple(SymbolRequest(**each) for each in job) for job in given["jobs"])
-        return cls(jobs, given["rejected"])
+        return cls(jobs, given["rejected"], given["warm_up"], given["asked"])
 
 
 @dataclass(frozen=True, slots=True)
 class StagedSymbol:
-    """What is staged of one symbol: the counts of its receipt, and the intervals that have bars by the clock."""
+    """What is staged of one symbol: the counts of its receipt, and in which intervals and trading days it has bars."""
 
     loaded: int
     written: int
     queued: int
     dropped: Mapping[str, int]
     missing: int
-    intervals: tuple[str, ...]
+    data: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +66,8 @@ class Manifest:
     @classmethod
     def decode(cls, text: bytes | str) -> Manifest:
         given: dict[str, Any] = json.loads(text)
-        staged = {symbol: StagedSymbol(**each) for symbol, each in given["staged"].items()}
+        staged = {
+            symbol: StagedSymbol(**each | {"data": tuple((interval, label) for interval, label in each["data"])})
+            for symbol, each in given["staged"].items()
+        }
         return cls(staged, given["rejected"], given["through_ms"])

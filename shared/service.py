@@ -1,4 +1,4 @@
-"""A service that serves every session under a lease: what the producer and the coordinator have in common."""
+"""A service that serves every session under a lease: what producer, coordinator and recorder have in common."""
 
 from __future__ import annotations
 
@@ -45,8 +45,16 @@ class Server(Protocol):
 class Service:
     """Looks for sessions, takes their leases where these are free, and serves each in a thread of its own."""
 
-    def __init__(self, role: str, settings: Settings, server: Callable[[redis.Redis, Lease, Settings], Server]) -> None:
+    def __init__(
+        self,
+        role: str,
+        settings: Settings,
+        server: Callable[[redis.Redis, Lease, Settings], Server],
+        wanted: Callable[[redis.Redis, Keys], bool] | None = None,
+    ) -> None:
+        """`wanted` says which sessions are served; all without it. It is asked at each look, so it must be cheap."""
         self._role = role
+        self._wanted = wanted
         self._settings = settings
         self._server = server
         self._stopping = threading.Event()
@@ -104,7 +112,7 @@ class Service:
     def _takes(self, lease: Lease) -> bool:
         """Whether the lease could be had. One session with a broken key must not end the service of the others."""
         try:
-            return lease.acquire()
+            return (self._wanted is None or self._wanted(lease.client, lease.keys)) and lease.acquire()
         except ResponseError as error:
             if lease.keys.session not in self._failing:
                 SessionLog(LOG, lease.keys.session).error("the session's keys are not as they should be: %s", error)

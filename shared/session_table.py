@@ -1,8 +1,9 @@
-"""Sessions of one exchange as a table, made from `exchange_calendars`; `shared.calendars` keeps it."""
+"""Sessions of one exchange as a table, made from `exchange_calendars` and corrected; `shared.calendars` keeps it."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -13,44 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import InvalidInput
+from shared.corrections import corrected
+from shared.trading_session import TradingSession
 
 NEVER_MS: Final = 1 << 60  # further than any bar; small enough that a difference of two still fits int64
 _SHOWN = 100  # characters of the library's own text; some list every date that they have
 _NANOSECONDS_PER_MS = 1_000_000
-_NOT_A_TIME = np.iinfo(np.int64).min  # how pandas writes that a session has no break
-
-
-@dataclass(frozen=True, slots=True)
-class TradingSession:
-    """The regular hours of one exchange session. `label` is the date it is named by; times are UTC ms."""
-
-    calendar: str
-    label: date
-    open_ms: int
-    close_ms: int
-    break_start_ms: int | None
-    break_end_ms: int | None
-
-    def open_ranges(self) -> tuple[tuple[int, int], ...]:
-        """The half-open ranges of regular hours in UTC ms: one, or two around a break."""
-        if self.break_start_ms is None or self.break_end_ms is None:
-            return ((self.open_ms, self.close_ms),)
-        return ((self.open_ms, self.break_start_ms), (self.break_end_ms, self.close_ms))
-
-
-def expected_starts(session: TradingSession, interval_ms: int, until_ms: int) -> int:
-    """How many bars of an interval the regular hours of a session have that close by `until_ms`, UTC ms.
-
-    Bars are counted from the open, and again from the end of a break. A bar that the break or the close cuts
-    short counts once, and closes there.
-    """
-    count = 0
-    for start_ms, end_ms in session.open_ranges():
-        if until_ms >= end_ms:
-            count += -((start_ms - end_ms) // interval_ms)
-        elif until_ms > start_ms:
-            count += (until_ms - start_ms) // interval_ms
-    return count
+_NOT_A_TIME = int(np.iinfo(np.int64).min)  # how pandas writes that a session has no break
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +65,29 @@ def make_exchange(name: str, dates: tuple[date, date] | None) -> Any:  # the lib
 
 
 def make_table(exchange: Any, first: date, last: date) -> SessionTable:
-    """The table of a library calendar that was made for the dates first..last."""
+    """The table of a library calendar that was made for the dates first..last, with what its exchange published."""
+    zone: ZoneInfo = exchange.tz
+    sessions = corrected(library_sessions(exchange), exchange.name, zone, first, last)
+    return SessionTable(
+        first=first,
+        last=last,
+        sessions=sessions,
+        labels=_column(each.label.toordinal() for each in sessions),
+        opens=_column(each.open_ms for each in sessions),
+        closes=_column(each.close_ms for each in sessions),
+        break_starts=_column(each.break_start_ms for each in sessions),
+        break_ends=_column(each.break_end_ms for each in sessions),
+        open_days=_column(_midnight_ms(each.open_ms, 0, zone) for each in sessions),
+        close_days=_column(_midnight_ms(each.close_ms - 1, 1, zone) for each in sessions),
+    )
+
+
+def library_sessions(exchange: Any) -> tuple[TradingSession, ...]:
+    """The sessions as the library itself has them, in time order."""
     name: str = exchange.name
     labels = [stamp.date() for stamp in exchange.sessions]
-    opens, closes, break_starts, break_ends = (
-        np.asarray(nanoseconds, np.int64)
+    columns = (
+        np.asarray(nanoseconds, np.int64).tolist()
         for nanoseconds in (
             exchange.opens_nanos,
             exchange.closes_nanos,
@@ -107,32 +95,18 @@ def make_table(exchange: Any, first: date, last: date) -> SessionTable:
             exchange.break_ends_nanos,
         )
     )
-    without_break = break_starts == _NOT_A_TIME
-    opens, closes = opens // _NANOSECONDS_PER_MS, closes // _NANOSECONDS_PER_MS
-    break_starts = np.where(without_break, NEVER_MS, break_starts // _NANOSECONDS_PER_MS)
-    break_ends = np.where(without_break, NEVER_MS, break_ends // _NANOSECONDS_PER_MS)
-    columns = (column.tolist() for column in (opens, closes, break_starts, break_ends))
-    sessions = tuple(
-        TradingSession(name, label, open_ms, close_ms, _time(start_ms), _time(end_ms))
-        for label, open_ms, close_ms, start_ms, end_ms in zip(labels, *columns, strict=True)
-    )
-    zone: ZoneInfo = exchange.tz
-    return SessionTable(
-        first=first,
-        last=last,
-        sessions=sessions,
-        labels=np.array([label.toordinal() for label in labels], np.int64),
-        opens=opens,
-        closes=closes,
-        break_starts=break_starts,
-        break_ends=break_ends,
-        open_days=np.array([_midnight_ms(each.open_ms, 0, zone) for each in sessions], np.int64),
-        close_days=np.array([_midnight_ms(each.close_ms - 1, 1, zone) for each in sessions], np.int64),
+    return tuple(
+        TradingSession(name, label, opened // _NANOSECONDS_PER_MS, closed // _NANOSECONDS_PER_MS, _ms(start), _ms(end))
+        for label, opened, closed, start, end in zip(labels, *columns, strict=True)
     )
 
 
-def _time(time_ms: int) -> int | None:
-    return None if time_ms == NEVER_MS else time_ms
+def _ms(nanoseconds: int) -> int | None:
+    return None if nanoseconds == _NOT_A_TIME else nanoseconds // _NANOSECONDS_PER_MS
+
+
+def _column(times: Iterable[int | None]) -> NDArray[np.int64]:
+    return np.array([NEVER_MS if each is None else each for each in times], np.int64)
 
 
 def _midnight_ms(time_ms: int, days: int, zone: ZoneInfo) -> int:

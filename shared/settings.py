@@ -47,6 +47,9 @@ class Settings:
     retained_bytes: int = 256 * MIB
     """The same by size: the smaller of the two counts."""
 
+    consumer_silence_ms: int = 10_000
+    """The clock waits for a consumer until it has shown no life for so long. It shows life every second."""
+
     feed_ticks_ahead: int = 2_048
     """Ticks that the producer keeps ready in the main feed."""
 

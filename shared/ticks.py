@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from heapq import merge
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from playhead.bars import Bars
+from playhead.closing import closes_of
 from playhead.codec import group_field, pack, pack_names
+from playhead.days import TradingDays
 from playhead.intervals import interval_ms
 
 Fields = dict[str | bytes, str | bytes]
@@ -17,28 +24,60 @@ FeedTick = tuple[int, Fields]
 """Close time and the fields of the entry."""
 
 
-def ticks_of(bars: Iterable[Bars]) -> Iterator[FeedTick]:
-    """All bars of one interval as ticks in close-time order, symbols sorted within each.
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Bars with the times at which they close, shape (n,), UTC ms."""
+
+    bars: Bars
+    close_ms: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, bars: Bars, days: TradingDays) -> Closing:
+        """Bars that close by the hours of these days."""
+        return cls(bars, closes_of(days, bars.start_ms, interval_ms(bars.interval)))
+
+    def between(self, start_ms: int, end_ms: int) -> Closing:
+        """Those whose start lies in the half-open range."""
+        first, last = np.searchsorted(self.bars.start_ms, (start_ms, end_ms))
+        return Closing(self.bars.between(start_ms, end_ms), self.close_ms[first:last])
+
+    def where(self, keep: NDArray[np.bool_]) -> Closing:
+        """Those at which the mask of shape (n,) is true."""
+        return self if keep.all() else Closing(self.bars.where(keep), self.close_ms[keep])
+
+
+def ticks_of(all_bars: Iterable[Closing]) -> Iterator[FeedTick]:
+    """All bars as ticks in close-time order; in each, shorter intervals first, then earlier starts, symbols sorted.
 
     The same bars give the same bytes, in whatever order the symbols come.
     """
-    columns = sorted((each for each in bars if len(each)), key=lambda each: each.symbol)
-    if not columns:
-        return
-    interval = columns[0].interval
-    step_ms = interval_ms(interval)
-    symbols = tuple(each.symbol for each in columns)
-    starts = np.concatenate([each.start_ms for each in columns])
+    by_interval: dict[int, list[Closing]] = defaultdict(list)
+    for each in all_bars:
+        if len(each.bars):
+            by_interval[interval_ms(each.bars.interval)].append(each)
+    groups = [_groups(by_interval[step_ms]) for step_ms in sorted(by_interval)]
+    # Stable: of groups that close together, those of the shorter interval come first.
+    merged = groups[0] if len(groups) == 1 else merge(*groups, key=itemgetter(0))
+    for close_ms, parts in groupby(merged, key=itemgetter(0)):
+        yield close_ms, {"type": "tick", **{field: value for _, field, value in parts}}
+
+
+def _groups(columns: list[Closing]) -> Iterator[tuple[int, str, bytes]]:
+    """Close time, field and value of each group of one interval."""
+    columns.sort(key=lambda each: each.bars.symbol)
+    interval = columns[0].bars.interval
+    symbols = tuple(each.bars.symbol for each in columns)
+    starts = np.concatenate([each.bars.start_ms for each in columns])
+    closes = np.concatenate([each.close_ms for each in columns])
     # Stable: within a start the symbols stay in the order of the columns, which is sorted.
-    order = np.argsort(starts, kind="stable")
-    starts = starts[order]
-    frame = pack(np.concatenate([each.values for each in columns]))[order]
-    owners = np.repeat(np.arange(len(columns), dtype=np.uint32), [len(each) for each in columns])[order]
-    borders = [0, *(np.flatnonzero(np.diff(starts)) + 1).tolist(), len(starts)]
+    order = np.lexsort((starts, closes))
+    starts, closes = starts[order], closes[order]
+    frame = pack(np.concatenate([each.bars.values for each in columns]))[order]
+    owners = np.repeat(np.arange(len(columns), dtype=np.uint32), [len(each.bars) for each in columns])[order]
+    borders = [0, *(np.flatnonzero((np.diff(starts) != 0) | (np.diff(closes) != 0)) + 1).tolist(), len(starts)]
     for first, last in pairwise(borders):
-        start_ms = int(starts[first])
         value = _head(symbols, owners[first:last].tobytes()) + frame[first:last].tobytes()
-        yield start_ms + step_ms, {"type": "tick", group_field(interval, start_ms): value}
+        yield int(closes[first]), group_field(interval, int(starts[first])), value
 
 
 def window_end(through_ms: int, *, final: bool) -> Fields:

@@ -16,7 +16,7 @@ from shared.logs import SessionLog
 from shared.request import Manifest
 from shared.settings import Settings
 from shared.ticks import Fields, ticks_of, window_end
-from workers.catchup import Catchup, catch_up
+from workers.catchup import Catchup, catch_up, warm_up
 from workers.life import Life
 from workers.staging import StagedRun, Staging, Stale, Task
 
@@ -51,7 +51,7 @@ def _stage(staging: Staging, task: Task, session: str) -> None:
     rejected: dict[str, str] = {}
     for request in task.symbols:
         try:
-            caught[request.symbol] = catch_up(task, request, session)
+            caught[request.symbol] = warm_up(task, request) if task.warm_up else catch_up(task, request, session)
         except (RedisUnavailable, BaseTimeoutException):
             raise
         except InvalidInput as error:  # the source's own refusals among them
@@ -59,12 +59,11 @@ def _stage(staging: Staging, task: Task, session: str) -> None:
         except Exception as error:  # a source that fails takes no other symbol with it
             log.exception("loading %s failed", request.symbol)
             rejected[request.symbol] = f"{type(error).__name__}: {error}"
-    closes = [task.clock_ms, task.through_ms or 0]
+    through_ms = max(task.clock_ms, task.opened_ms)
     entries: list[tuple[str, Fields]] = []
-    for close_ms, fields in ticks_of(each.queued for each in caught.values()):
+    for close_ms, fields in ticks_of(each for one in caught.values() for each in one.queued):
         entries.append((f"{close_ms}-0", fields))
-        closes.append(close_ms)
-    through_ms = max(closes)
+        through_ms = max(through_ms, close_ms)
     entries.append((f"{through_ms}-1", window_end(through_ms, final=True)))
     counts = {symbol: each.counts for symbol, each in caught.items()}
     staging.write(_runs(caught), entries, Manifest(counts, rejected, through_ms))
@@ -72,6 +71,6 @@ def _stage(staging: Staging, task: Task, session: str) -> None:
 
 def _runs(caught: dict[str, Catchup]) -> Iterator[StagedRun]:
     for symbol, each in caught.items():
-        bars = each.written
-        for start_ms, packed in runs_of(bars.start_ms, pack(bars.values), interval_ms(bars.interval)):
-            yield symbol, bars.interval, start_ms, packed
+        for label, bars in each.written:
+            for start_ms, packed in runs_of(bars.start_ms, pack(bars.values), interval_ms(bars.interval)):
+                yield symbol, bars.interval, label, start_ms, packed

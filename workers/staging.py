@@ -29,17 +29,22 @@ class Stale(PlayheadError):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one job of an addition is about."""
+    """What one job of an addition is about. The feed of its symbols reaches to `through_ms`, `None` for their end.
+
+    The main feed has been read to `opened_ms`, perhaps with other bars of them: they may have been there before.
+    """
 
     command: str
     clock_ms: int
     through_ms: int | None
+    opened_ms: int
+    warm_up: bool
     config: SessionConfig
     symbols: tuple[SymbolRequest, ...]
 
 
-StagedRun = tuple[str, str, int, bytes]
-"""Symbol, interval, start of the first bar, packed bars."""
+StagedRun = tuple[str, str, str, int, bytes]
+"""Symbol, interval, trading day, start of the first bar, packed bars."""
 
 
 class Staging:
@@ -61,13 +66,15 @@ class Staging:
         operation, config = pipe.execute()
         if operation.get(f"attempt:{self._job}".encode()) != self._attempt.encode() or config is None:
             raise Stale(f"attempt {self._attempt} is no longer wanted")
-        final = operation[b"final"] == b"1"
+        request = AdditionRequest.decode(operation[b"request"])
         return Task(
             command=operation[b"command"].decode(),
             clock_ms=int(operation[b"clock_ms"]),
-            through_ms=None if final else int(operation[b"through_ms"]),
+            through_ms=None if operation[b"final"] == b"1" else int(operation[b"through_ms"]),
+            opened_ms=int(operation[b"through_ms"]),
+            warm_up=request.warm_up,
             config=decode_config(config),
-            symbols=AdditionRequest.decode(operation[b"request"]).jobs[self._job],
+            symbols=request.jobs[self._job],
         )
 
     def report(self, report: str, error: str = "") -> None:
@@ -84,7 +91,7 @@ class Staging:
         for run, entry in chain(((run, None) for run in runs), ((None, entry) for entry in entries)):
             if run is not None:
                 part_runs.append(run)
-                size += len(run[3])
+                size += len(run[-1])
             if entry is not None:
                 part_entries.append(entry)
                 size += sum(len(value) for value in entry[1].values())
@@ -98,8 +105,8 @@ class Staging:
     ) -> None:
         bars: dict[str, int] = {}
         items: list[Any] = []
-        for symbol, interval, start_ms, packed in runs:
-            key = self._keys.staged_bars(self._attempt, symbol, interval)
+        for symbol, interval, label, start_ms, packed in runs:
+            key = self._keys.staged_bars(self._attempt, symbol, interval, label)
             items += (bars.setdefault(key, len(bars) + 1), start_ms, packed)
         for entry, fields in entries:
             items += (entry, len(fields), *chain.from_iterable(fields.items()))

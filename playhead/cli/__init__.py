@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from playhead.cli import data, services, session, up, watch
+from playhead.cli import data, services, session, up, verify, watch
 from playhead.cli.output import print_error, print_line
 from playhead.errors import PlayheadError
 
 __all__ = ["app", "main"]
 
 BROKEN_PIPE_CODE = 1
-_ORDER = ("up", "session", "data", "watch", "producer", "coordinator", "worker")
+_ORDER = ("up", "session", "data", "watch", "verify", "producer", "coordinator", "worker", "recorder")
 
 
 class _Commands(TyperGroup):
@@ -64,6 +64,7 @@ def _options(
 app.add_typer(session.app, name="session")
 app.add_typer(data.app, name="data")
 watch.register(app)
+verify.register(app)
 up.register(app)
 services.register(app)
 

@@ -9,13 +9,15 @@ from typing import Annotated, Final
 import typer
 
 from playhead.commands import parse_speed
-from playhead.config import DEFAULT_CALENDAR, DEFAULT_SOURCE, SessionConfig, SymbolConfig
+from playhead.config import DEFAULT_CALENDAR, DEFAULT_SOURCE, REGULAR_HOURS, SessionConfig, SymbolConfig
 from playhead.errors import InvalidInput
+from playhead.intervals import interval_ms
 from playhead.names import parse_symbol, parse_symbols
+from playhead.script import read_script
 from playhead.times import parse_date
+from playhead.uris import absolute_source
 
 DEFAULT_NAME: Final = "default"
-_FILE_SCHEMES = ("csv", "parquet")
 
 Id = Annotated[str, typer.Option("--id", help="Name of the session.")]
 Symbols = Annotated[
@@ -53,23 +55,56 @@ RunUntil = Annotated[
     typer.Option("--run-until", metavar="12:06", help="Pause when the clock reads this, in the calendar's zone."),
 ]
 
+Derive = Annotated[
+    list[str] | None,
+    typer.Option("--derive", metavar="5m,1h", help="Longer intervals to make of the bars; may repeat."),
+]
+History = Annotated[
+    str | None,
+    typer.Option("--history", metavar="10d", show_default="none", help="Trading days before the current one."),
+]
+HoursKept = Annotated[str, typer.Option("--hours", help="regular, or all for pre- and post-market bars too.")]
+ScriptFile = Annotated[
+    Path | None,
+    typer.Option("--script", metavar="FILE", help="Commands at market times, one a line: 12:06 add-symbol AAPL"),
+]
+Lead = Annotated[
+    int | None,
+    typer.Option("--lead", metavar="N", help="Ticks the clock may be ahead of the slowest consumer; 1 is lockstep."),
+]
+Expect = Annotated[
+    list[str] | None,
+    typer.Option("--expect", metavar="NAME,…", help="Consumers that the first tick waits for; may repeat."),
+]
+Record = Annotated[
+    Path | None,
+    typer.Option("--record", metavar="DIR", help="Write the ticks to Parquet files in this directory too."),
+]
+
 
 def session_config(
-    symbols: Sequence[str],
+    symbols: Sequence[str] | None,
     symbols_file: Path | None,
     date: str,
     end: str | None,
-    sources: Sequence[str],
-    calendars: Sequence[str],
+    sources: Sequence[str] | None,
+    calendars: Sequence[str] | None,
     interval: str,
     speed: str,
     run_until: str | None,
+    derive: Sequence[str] | None = None,
+    history: str | None = None,
+    hours: str = REGULAR_HOURS,
+    script: Path | None = None,
+    lead: int | None = None,
+    expect: Sequence[str] | None = None,
+    record: Path | None = None,
 ) -> SessionConfig:
     """The configuration, judged as far as it can be here. Raises `InvalidInput`."""
-    listed = listed_symbols(symbols) + (read_symbols(symbols_file) if symbols_file else [])
+    listed = listed_symbols(symbols or ()) + (read_symbols(symbols_file) if symbols_file else [])
     names = parse_symbols(listed)
-    source_of, source = _by_symbol("source", [_split_source(text) for text in sources], names)
-    calendar_of, calendar = _by_symbol("calendar", [_split_calendar(text) for text in calendars], names)
+    source_of, source = _by_symbol("source", [_split_source(text) for text in sources or ()], names)
+    calendar_of, calendar = _by_symbol("calendar", [_split_calendar(text) for text in calendars or ()], names)
     first = parse_date(date)
     return SessionConfig(
         symbols=tuple(SymbolConfig(name, source_of.get(name), calendar_of.get(name)) for name in names),
@@ -80,7 +115,31 @@ def session_config(
         interval=interval,
         speed=parse_speed(speed),
         run_until=run_until,
+        derive=tuple(sorted(_listed("derived interval", derive), key=interval_ms)),
+        history=parse_days(history) if history is not None else 0,
+        hours=hours,
+        script=read_script(script) if script is not None else (),
+        lead=lead,
+        expect=_listed("consumer", expect),
+        record=None if record is None else str(record.expanduser().absolute()),
     ).check()
+
+
+def parse_days(text: str) -> int:
+    """A typed number of trading days: `10d`, or `10`. Raises `InvalidInput`."""
+    number = text.strip().removesuffix("d")
+    if not (number.isascii() and number.isdigit()):
+        raise InvalidInput(f"history {text[:40]!r} is not a number of trading days such as 10d")
+    return int(number)
+
+
+def _listed(what: str, texts: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of options that may join several by commas. Raises `InvalidInput` for an empty or a repeated one."""
+    names = [part.strip() for text in texts or () for part in text.split(",")]
+    for at, name in enumerate(names):
+        if not name or name in names[:at]:
+            raise InvalidInput(f"{what} {name!r} was given twice" if name else f"a {what} is empty")
+    return tuple(names)
 
 
 def listed_symbols(texts: Sequence[str]) -> list[str]:
@@ -99,22 +158,6 @@ def read_symbols(file: Path) -> list[str]:
     if not names:
         raise InvalidInput(f"symbols file {file} names no symbol")
     return names
-
-
-def absolute_source(uri: str) -> str:
-    """The URI with the path of a file source made absolute: whoever reads it runs in another folder.
-
-    Raises `InvalidInput` for what is no URI.
-    """
-    scheme, colon, rest = uri.partition(":")
-    if not colon or not scheme:
-        raise InvalidInput(f"source {uri[:80]!r} is no URI such as sample:, csv:/dir or parquet:/dir")
-    if scheme not in _FILE_SCHEMES or not rest:
-        return uri
-    path, mark, query = rest.partition("?")
-    if path.startswith("/"):
-        return uri
-    return f"{scheme}:{Path(path).expanduser().absolute()}{mark}{query}"
 
 
 def _split_source(text: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`playhead data …`: look at session data, add symbols, convert files."""
+"""`playhead data …`: look at session data, add and remove symbols, convert files."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import Annotated, Final
 import typer
 
 from playhead.cli import bar_text
-from playhead.cli.config import absolute_source, listed_symbols
+from playhead.cli.config import listed_symbols
 from playhead.cli.options import AsJson, SessionName, Url, info_of, need, open_session, post
 from playhead.cli.output import print_json, print_line, print_note, print_table
-from playhead.cli.receipts import all_added, print_receipts, results_of
-from playhead.cli.summary import data_json, data_lines, moment_text
-from playhead.commands import AddSymbol
+from playhead.cli.receipts import all_done, print_receipts, print_removals, results_of
+from playhead.cli.scheduling import At, print_scheduled
+from playhead.cli.summary import data_json, data_lines, dated_text
+from playhead.commands import SCHEDULED, AddSymbol, RemoveSymbol
 from playhead.errors import CommandRejected, InvalidInput
 from playhead.intervals import interval_ms
 from playhead.names import parse_symbol, parse_symbols
+from playhead.uris import absolute_source
 
-app = typer.Typer(no_args_is_help=True, help="Look at session data, add symbols, convert files.")
+app = typer.Typer(no_args_is_help=True, help="Look at session data, add and remove symbols, convert files.")
 
 ADD_TIMEOUT_S: Final = 90.0  # an addition ends by a deadline of its own, well before
 
@@ -32,13 +34,24 @@ def add_symbol(
         str | None,
         typer.Option("--calendar", metavar="NAME", help="Their exchange's calendar, else by suffix."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the receipt.")] = True,
+    at: At = None,
+    wait: Annotated[
+        bool | None,
+        typer.Option("--wait/--no-wait", show_default="--wait, not with --at", help="Wait for the receipt."),
+    ] = None,
     command_id: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Id of the command; a repeated one runs once.")
     ] = None,
     timeout_s: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0.1, help="Seconds to wait for the receipt.")
-    ] = ADD_TIMEOUT_S,
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="S",
+            min=0.1,
+            show_default=f"{ADD_TIMEOUT_S:g}, none with --at",
+            help="Seconds to wait for the receipt.",
+        ),
+    ] = None,
     session: SessionName = None,
     url: Url = None,
     as_json: AsJson = False,
@@ -48,7 +61,7 @@ def add_symbol(
     own_source = None if source is None else absolute_source(source)
     with open_session(session, url) as opened:
         command = AddSymbol(names, own_source, calendar)
-        if not wait:
+        if wait is False and at is None:
             reply = post(opened, command, command_id)
             if as_json:
                 print_json({"command": reply.id, "results": {}})
@@ -56,7 +69,15 @@ def add_symbol(
                 print_line(f"session {opened.name}: command {reply.id} was given")
             return
         try:
-            reply = opened.send(command, command_id, timeout_s)
+            if at is None:
+                reply = opened.send(command, command_id, ADD_TIMEOUT_S if timeout_s is None else timeout_s)
+            else:
+                reply = opened.send(command, command_id, at=at)
+                if reply.status == SCHEDULED and not wait:
+                    print_scheduled(reply, f"add-symbol {' '.join(names)}", info_of(opened), as_json)
+                    return
+                if reply.status == SCHEDULED:
+                    reply = opened.outcome(reply, timeout_s)
         except CommandRejected as error:
             if error.reply is None:
                 raise
@@ -65,8 +86,40 @@ def add_symbol(
         if as_json:
             print_json({"command": reply.id, "results": results})
         else:
-            print_receipts(results, opened.name, info_of(opened).zone)
-    if not all_added(results):
+            print_receipts(results, info_of(opened))
+    if not all_done(results):
+        raise typer.Exit(1)
+
+
+@app.command("remove-symbol", epilog="Example: playhead data remove-symbol AAPL MSFT")
+def remove_symbol(
+    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL…", help="What to remove, all in one step.")],
+    at: At = None,
+    command_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Id of the command; a repeated one runs once.")
+    ] = None,
+    session: SessionName = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove symbols from a running session, from reads and from all that is still to come."""
+    names = parse_symbols(listed_symbols(symbols))
+    with open_session(session, url) as opened:
+        try:
+            reply = opened.send(RemoveSymbol(names), command_id, at=at)
+            if reply.status == SCHEDULED:
+                print_scheduled(reply, f"remove-symbol {' '.join(names)}", info_of(opened), as_json)
+                return
+        except CommandRejected as error:
+            if error.reply is None:
+                raise
+            reply = error.reply
+        results = results_of(reply, names)
+        if as_json:
+            print_json({"command": reply.id, "results": results})
+        else:
+            print_removals(results, info_of(opened))
+    if not all_done(results):
         raise typer.Exit(1)
 
 
@@ -83,7 +136,7 @@ def list_dynamic(session: SessionName = None, url: Url = None, as_json: AsJson =
     elif not added:
         print_line(f"session {info.name}: no symbol was added")
     else:
-        rows = [(symbol, moment_text(added_ms, info.zone) or "?") for added_ms, symbol in added]
+        rows = [(symbol, dated_text(added_ms, info) or "?") for added_ms, symbol in added]
         print_table(("SYMBOL", "ADDED"), rows)
 
 
@@ -125,7 +178,8 @@ def bars(
     if as_json:
         print_json([bar._asdict() for bar in found])
         return
-    zone = info.symbols[name].record.zone
+    shown = info.symbols.get(name)  # it may have been removed meanwhile
+    zone = info.zone if shown is None else shown.record.zone
     if as_csv:
         bar_text.print_csv(found, zone)
     else:

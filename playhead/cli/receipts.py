@@ -1,15 +1,19 @@
-"""The answer to `data add-symbol`, symbol by symbol."""
+"""The answers to `data add-symbol` and `data remove-symbol`, symbol by symbol."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playhead.cli.output import print_error, print_line, print_table
-from playhead.cli.summary import moment_text
+from playhead.cli.summary import dated_text
 from playhead.commands import Reply
 
+if TYPE_CHECKING:
+    from playhead.info import SessionInfo
+
 ADDED = "added"
+REMOVED = "removed"
 _HEAD = ("SYMBOL", "LOADED", "WRITTEN", "QUEUED", "DROPPED", "MISSING", "HELD")
 _OF_MARKET = "-market"
 
@@ -20,22 +24,34 @@ def results_of(reply: Reply, symbols: Sequence[str]) -> dict[str, Mapping[str, A
     return {symbol: reply.result.get(symbol, refused) for symbol in symbols}
 
 
-def all_added(results: Mapping[str, Mapping[str, Any]]) -> bool:
+def all_done(results: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether all that was asked was done."""
-    return all(outcome.get("status") == ADDED for outcome in results.values())
+    return all(outcome.get("status") in (ADDED, REMOVED) for outcome in results.values())
 
 
-def print_receipts(results: Mapping[str, Mapping[str, Any]], session: str, zone: str) -> None:
+def print_receipts(results: Mapping[str, Mapping[str, Any]], info: SessionInfo) -> None:
     """A table of what was added, an error for each symbol that was not."""
     added = {symbol: of for symbol, of in sorted(results.items()) if of.get("status") == ADDED}
     if added:
-        clock = moment_text(next(iter(added.values())).get("clock_ms"), zone)
-        print_line(f"session {session}: {', '.join(added)} added at {clock}")
+        clock = dated_text(next(iter(added.values())).get("clock_ms"), info)
+        print_line(f"session {info.name}: {', '.join(added)} added at {clock}")
         print_table(_HEAD, [_row(symbol, receipt) for symbol, receipt in added.items()])
-    for symbol, of in sorted(results.items()):
-        if symbol not in added:
-            reason = str(of.get("error"))
-            print_error(reason if symbol in reason.split() else f"{symbol}: {reason}")
+    _print_errors({symbol: of for symbol, of in results.items() if symbol not in added})
+
+
+def print_removals(results: Mapping[str, Mapping[str, Any]], info: SessionInfo) -> None:
+    """A line with what was removed, an error for each symbol that was not."""
+    removed = {symbol: of for symbol, of in sorted(results.items()) if of.get("status") == REMOVED}
+    if removed:
+        clock = dated_text(next(iter(removed.values())).get("clock_ms"), info)
+        print_line(f"session {info.name}: {', '.join(removed)} removed at {clock}")
+    _print_errors({symbol: of for symbol, of in results.items() if symbol not in removed})
+
+
+def _print_errors(refused: Mapping[str, Mapping[str, Any]]) -> None:
+    for symbol, of in sorted(refused.items()):
+        reason = str(of.get("error"))
+        print_error(reason if symbol in reason.split() else f"{symbol}: {reason}")
 
 
 def _row(symbol: str, receipt: Mapping[str, Any]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import shared
 from playhead.cli.options import URL_VARIABLE, info_of
 from playhead.cli.output import print_line, print_note
 from playhead.cli.stopping import Stopped, StopSignals
-from playhead.cli.summary import clock_of
+from playhead.cli.summary import dated_text
 from playhead.config import SessionConfig
 from playhead.connection import shown_url
 from playhead.errors import InvalidInput, RedisUnavailable, SessionExists, SessionNotFound
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from playhead.info import SessionInfo
 
 SERVICES: Final = {"producer": "producer", "coordinator": "coordinator", "worker": "workers"}
+RECORDER: Final = "recorder"
 USUAL_PORT: Final = 6379
 START_TIMEOUT_S: Final = 30.0
 CHECK_S: Final = 0.2
@@ -46,7 +47,8 @@ class Running:
         self._port = port
         self._data_dir = data_dir
         self._shown: tuple[str, str] = ("", "")
-        self._dynamic: set[str] = set()
+        self._there: dict[str, str] = {}
+        self._unrecorded: str | None = None
         self._gone = ""
 
     def run(self) -> int:
@@ -75,7 +77,8 @@ class Running:
         print_line(f"redis: {shown_url(self._url)}")
         print_line(f"in another terminal: export {URL_VARIABLE}={shown_url(self._url)}")
         processes = stack.enter_context(Processes(self._environment(self._url)))
-        for name, module in SERVICES.items():
+        services = SERVICES if self._given.record is None else {**SERVICES, RECORDER: RECORDER}
+        for name, module in services.items():
             # -P: a folder or file of this name where the user happens to be is not the service.
             processes.start(name, [sys.executable, "-P", "-m", module])
         session = stack.enter_context(self._session(self._url))
@@ -121,12 +124,18 @@ class Running:
             self._gone = str(error)
             return
         self._gone = ""
+        if info.recording_error != self._unrecorded:
+            self._unrecorded = info.recording_error
+            print_note(f"not recorded: {info.recording_error}" if info.recording_error else "recording goes on")
         if not info.active:
             return
-        for symbol in sorted(symbol for symbol, of in info.symbols.items() if of.record.dynamic):
-            if symbol not in self._dynamic:
-                self._dynamic.add(symbol)
-                print_line(f"{clock_of(info)} symbol-added {symbol}")
+        there = {symbol: of.record.since for symbol, of in info.symbols.items()}
+        for symbol in sorted(symbol for symbol, since in self._there.items() if there.get(symbol) != since):
+            print_line(f"{dated_text(info.clock_ms, info)} symbol-removed {symbol}")
+        for symbol, of in sorted(info.symbols.items()):
+            if of.record.dynamic and self._there.get(symbol) != there[symbol]:
+                print_line(f"{dated_text(info.clock_ms, info)} symbol-added {symbol}")
+        self._there = there
         shown = (info.status, ", ".join(info.holds))
         if shown != self._shown:
             self._shown = shown
@@ -134,7 +143,7 @@ class Running:
 
 
 def _state_line(info: SessionInfo) -> str:
-    clock = clock_of(info) or "--:--"
+    clock = dated_text(info.clock_ms, info) or "--:--"
     if info.status not in _ENDED:
         holds = f" (holds: {', '.join(info.holds)})" if info.holds else ""
         return f"{clock} session {info.name} {info.status}{holds}"

@@ -1,4 +1,4 @@
-"""`playhead producer`, `coordinator`, `worker`: one role each, in this process."""
+"""`playhead producer`, `coordinator`, `worker`, `recorder`: one role each, in this process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: playhead producer --url redis://10.0.0.5:6379/0")(producer)
     app.command(epilog="Example: playhead coordinator --url redis://10.0.0.5:6379/0")(coordinator)
     app.command(epilog="Example: playhead worker --queue-url redis://10.0.0.5:6379/0")(worker)
+    app.command(epilog="Example: playhead recorder --url redis://10.0.0.5:6379/0")(recorder)
 
 
 def producer(url: Url = None, queue_url: QueueUrl = None) -> None:
@@ -30,6 +31,11 @@ def coordinator(url: Url = None, queue_url: QueueUrl = None) -> None:
 def worker(url: Url = None, queue_url: QueueUrl = None) -> None:
     """Run a worker: it loads the symbols that are added."""
     _run("workers", url, queue_url)
+
+
+def recorder(url: Url = None) -> None:
+    """Run a recorder: it writes the ticks of sessions with --record to Parquet files."""
+    _run("recorder", url, None)
 
 
 def _run(package: str, url: str | None, queue_url: str | None) -> None:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from playhead.cli import config
+from playhead.cli import config, journal
 from playhead.cli.options import AsJson, SessionName, Url, info_of, open_session
 from playhead.cli.output import print_json, print_line, print_note, print_table
-from playhead.cli.summary import clock_of, head_json, moment_text, show_json, show_lines
-from playhead.commands import MAX_STEPS, Reply, parse_speed
+from playhead.cli.scheduling import At, print_scheduled, scheduled_json, scheduled_lines
+from playhead.cli.summary import clock_of, dated_text, head_json, show_json, show_lines
+from playhead.commands import (
+    MAX_STEPS,
+    SCHEDULED,
+    Command,
+    Pause,
+    Resume,
+    RunUntil,
+    Speed,
+    Step,
+    Stop,
+    parse_speed,
+)
+from playhead.config import REGULAR_HOURS
 from playhead.errors import InvalidInput, Malformed, SessionExists, SessionNotFound
 from playhead.names import check_session
 
 if TYPE_CHECKING:
     from playhead.info import SessionInfo
-    from playhead.session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Start, look at and control sessions.")
 
 READY_TIMEOUT_S = 15.0
+journal.register(app)
 
 
 @app.command(
@@ -39,6 +51,13 @@ def start(
     interval: config.Interval = "1m",
     speed: config.Speed = "max",
     run_until: config.RunUntil = None,
+    derive: config.Derive = None,
+    history: config.History = None,
+    hours: config.HoursKept = REGULAR_HOURS,
+    script: config.ScriptFile = None,
+    lead: config.Lead = None,
+    expect: config.Expect = None,
+    record: config.Record = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a coordinator runs it.")] = True,
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Leave a session of this name as it is, if there is one.")
@@ -48,7 +67,22 @@ def start(
 ) -> None:
     """Start a session. The services replay it as soon as they see it."""
     given = config.session_config(
-        symbols or (), symbols_file, date, end, source or (), calendar or (), interval, speed, run_until
+        symbols,
+        symbols_file,
+        date,
+        end,
+        source,
+        calendar,
+        interval,
+        speed,
+        run_until,
+        derive,
+        history,
+        hours,
+        script,
+        lead,
+        expect,
+        record,
     )
     from playhead.session import Session
 
@@ -99,22 +133,22 @@ def show(session: SessionName = None, url: Url = None, as_json: AsJson = False) 
     with open_session(session, url) as opened:
         info = info_of(opened)
         if as_json:
-            print_json(show_json(info))
+            print_json(show_json(info) | {"scheduled": scheduled_json(info)})
         else:
-            for line in show_lines(info):
+            for line in (*show_lines(info), *scheduled_lines(info)):
                 print_line(line)
 
 
 @app.command(epilog="Example: playhead session pause")
-def pause(session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
+def pause(at: At = None, session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
     """Pause the clock (places the hold 'user')."""
-    _give(session, url, as_json, lambda opened: opened.pause())
+    _give(session, url, as_json, Pause(), at)
 
 
 @app.command(epilog="Example: playhead session resume")
-def resume(session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
+def resume(at: At = None, session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
     """Let the clock go on (removes the hold 'user' and no other)."""
-    _give(session, url, as_json, lambda opened: opened.resume())
+    _give(session, url, as_json, Resume(), at)
 
 
 @app.command(epilog="Example: playhead session step 5")
@@ -125,36 +159,37 @@ def step(
     as_json: AsJson = False,
 ) -> None:
     """Release the next ticks, then pause."""
-    _give(session, url, as_json, lambda opened: opened.step(ticks))
+    _give(session, url, as_json, Step(ticks))
 
 
 @app.command(epilog="Example: playhead session speed 60 (an hour a minute); playhead session speed max")
 def speed(
     speed: Annotated[str, typer.Argument(metavar="SPEED", help="Market seconds a wall second, or max.")],
+    at: At = None,
     session: SessionName = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Change the speed of a running session."""
-    factor = parse_speed(speed)
-    _give(session, url, as_json, lambda opened: opened.set_speed("max" if factor is None else factor))
+    _give(session, url, as_json, Speed(parse_speed(speed)), at)
 
 
 @app.command("run-until", epilog="Example: playhead session run-until 12:06")
 def run_until(
     time: Annotated[str, typer.Argument(metavar="TIME", help="12:06 in the session's zone, or ISO with offset.")],
+    at: At = None,
     session: SessionName = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Run until the clock reads a time, then pause."""
-    _give(session, url, as_json, lambda opened: opened.run_until(time))
+    _give(session, url, as_json, RunUntil(time), at)
 
 
 @app.command(epilog="Example: playhead session stop --session demo")
-def stop(session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
+def stop(at: At = None, session: SessionName = None, url: Url = None, as_json: AsJson = False) -> None:
     """End a session where it is. Its data stays readable until it is deleted."""
-    _give(session, url, as_json, lambda opened: opened.stop())
+    _give(session, url, as_json, Stop(), at)
 
 
 @app.command("delete", epilog="Example: playhead session delete demo")
@@ -181,15 +216,18 @@ def delete_(
         print_line(f"session {chosen} deleted")
 
 
-def _give(name: str | None, url: str | None, as_json: bool, command: Callable[[Session], Reply]) -> None:
+def _give(name: str | None, url: str | None, as_json: bool, command: Command, at: str | None = None) -> None:
     """Gives one command and prints what holds after it."""
     with open_session(name, url) as opened:
-        reply = command(opened)
-        zone = info_of(opened).zone
+        reply = opened.send(command, at=at)
+        info = info_of(opened)
+        if reply.status == SCHEDULED:
+            print_scheduled(reply, command.op, info, as_json)
+            return
         if as_json:
             print_json({"session": opened.name, "command": reply.id, **reply.result})
             return
-        clock = moment_text(reply.result.get("clock_ms"), zone) or "not begun"
+        clock = dated_text(reply.result.get("clock_ms"), info) or "not begun"
         holds = ", ".join(reply.result.get("holds", ())) or "none"
         print_line(f"session {opened.name} · {reply.result.get('status', '?')} · {clock} · holds: {holds}")
 
@@ -198,4 +236,5 @@ def _state(info: SessionInfo) -> str:
     symbols = ", ".join(sorted(info.symbols))
     shown = symbols if len(info.symbols) <= 10 else f"{len(info.symbols)} symbols"
     clock = clock_of(info) or "not begun"
-    return f"{shown or 'symbols to come'} on {info.date}, {info.status}, clock {clock}"
+    waiting = f", waiting for {', '.join(info.expected)}" if info.expected else ""
+    return f"{shown or 'symbols to come'} on {info.date}, {info.status}, clock {clock}{waiting}"

@@ -35,8 +35,12 @@ def show_json(info: SessionInfo) -> dict[str, Any]:
         "zone": info.zone,
         "speed": info.speed,
         "interval": info.interval,
+        "lead": info.lead,
+        "waiting_for": list(info.waiting_for),
         "end_ms": info.end_ms,
         "error": info.error,
+        "run_hash": info.run_hash,
+        "recording_error": info.recording_error,
         "symbols": sorted(info.symbols),
     }
 
@@ -74,9 +78,17 @@ def show_lines(info: SessionInfo) -> Iterator[str]:
     yield f"Holds: {', '.join(info.holds) or 'none'}"
     yield f"Speed: {info.speed}"
     yield f"Interval: {info.interval}"
+    if info.lead is not None:
+        yield f"Lead: {info.lead}"
+    if info.waiting_for:
+        yield f"Waiting for: {', '.join(info.waiting_for)}"
+    if info.recording_error:
+        yield f"Recording: {info.recording_error}"
     if not info.active:
         yield "Active: no, symbols are being caught up"
     yield f"Ends: {_end(info)}"
+    if info.run_hash is not None:
+        yield f"Run hash: {info.run_hash}"
     symbols = (f"{symbol} (added)" if of.record.dynamic else symbol for symbol, of in sorted(info.symbols.items()))
     yield f"Symbols: {', '.join(symbols) or 'none yet'}"
 
@@ -84,6 +96,14 @@ def show_lines(info: SessionInfo) -> Iterator[str]:
 def clock_of(info: SessionInfo) -> str | None:
     """The session's clock in its zone: `12:06`; nothing before it has begun."""
     return moment_text(info.clock_ms, info.zone)
+
+
+def dated_text(moment_ms: int | None, info: SessionInfo) -> str | None:
+    """A time in the session's zone: `12:06`, and its date too where the session covers several."""
+    text = moment_text(moment_ms, info.zone)
+    if text is None or moment_ms is None or info.first_date == info.last_date:
+        return text
+    return f"{local(moment_ms, info.zone).date()} {text}"
 
 
 def moment_text(moment_ms: int | None, zone: str) -> str | None:

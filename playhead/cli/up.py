@@ -9,6 +9,7 @@ import typer
 
 from playhead.cli import config
 from playhead.cli.options import URL_VARIABLE, Url, need
+from playhead.config import REGULAR_HOURS
 from playhead.errors import InvalidInput
 
 
@@ -31,6 +32,13 @@ def up(
     interval: config.Interval = "1m",
     speed: config.Speed = "max",
     run_until: config.RunUntil = None,
+    derive: config.Derive = None,
+    history: config.History = None,
+    hours: config.HoursKept = REGULAR_HOURS,
+    script: config.ScriptFile = None,
+    lead: config.Lead = None,
+    expect: config.Expect = None,
+    record: config.Record = None,
     redis_port: Annotated[
         int | None,
         typer.Option("--redis-port", min=1, max=65_535, help="Port of the embedded Redis, else 6379 or a free one."),
@@ -46,14 +54,29 @@ def up(
     Redis too, unless --url or PLAYHEAD_REDIS_URL names one. A finished session stays readable until the end.
     """
     given = config.session_config(
-        symbols or (), symbols_file, date, end, source or (), calendar or (), interval, speed, run_until
+        symbols,
+        symbols_file,
+        date,
+        end,
+        source,
+        calendar,
+        interval,
+        speed,
+        run_until,
+        derive,
+        history,
+        hours,
+        script,
+        lead,
+        expect,
+        record,
     )
     if url and (redis_port is not None or data_dir is not None):
         raise InvalidInput(
             "--redis-port and --data-dir are for the embedded Redis, and a URL was given; "
             f"leave out --url and unset {URL_VARIABLE}, or leave them out"
         )
-    need("shared", "producer", "coordinator", "workers")
+    need("shared", "producer", "coordinator", "workers", *(["recorder"] if given.record else []))
     from playhead.cli.running import Running
 
     raise typer.Exit(Running(name, given, url, redis_port, data_dir).run())

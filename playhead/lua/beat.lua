@@ -1,9 +1,13 @@
 -- Shows that a consumer lives, or with a life of '0' that it has left and its name is free.
 -- KEYS: 1 state  2 consumers  3 consumer
 -- ARGV: 1 name  2 holder  3 '1' alive, '0' leaving
--- Returns 1, or 0 where the name is no longer this holder's, or the session is gone.
+-- Returns 1, or 0 where the name is no longer this holder's, or the session is gone. One that was dropped and lives is
+-- there again.
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HGET', KEYS[3], 'holder') ~= ARGV[2] then return 0 end
 if ARGV[3] == '1' then
+  if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 and redis.call('HEXISTS', KEYS[1], 'lead') == 1 then
+    redis.call('HINCRBY', KEYS[1], 'joined', 1)
+  end
   local now = redis.call('TIME')
   redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
 else

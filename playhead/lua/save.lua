@@ -1,6 +1,7 @@
 -- Saves the cursor of a consumer. A cursor never moves back: a call that was thought lost may arrive late.
--- KEYS: 1 state  2 consumer
--- ARGV: 1 holder  2 cursor
+-- KEYS: 1 state  2 consumer  3 acks
+-- ARGV: 1 holder  2 cursor  3 name
+-- In a session with a lead it wakes the coordinator, whose clock may wait for that.
 -- Returns 1, or 0 where the name is no longer this holder's, or the session is gone.
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HGET', KEYS[2], 'holder') ~= ARGV[1] then return 0 end
 local had_ms, had_n = string.match(redis.call('HGET', KEYS[2], 'cursor') or '', '^(%d+)-(%d+)$')
@@ -8,5 +9,8 @@ local new_ms, new_n = string.match(ARGV[2], '^(%d+)-(%d+)$')
 local ahead_ms = tonumber(new_ms) - tonumber(had_ms or '0')
 if ahead_ms > 0 or ahead_ms == 0 and tonumber(new_n) > tonumber(had_n or '0') then
   redis.call('HSET', KEYS[2], 'cursor', ARGV[2])
+end
+if redis.call('HEXISTS', KEYS[1], 'lead') == 1 then
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'consumer', ARGV[3], 'cursor', ARGV[2])
 end
 return 1

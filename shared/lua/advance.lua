@@ -1,15 +1,17 @@
 -- Moves the clock. The only script that does.
--- KEYS: 1 state  2 holds  3 notifications  then the feeds, then the bars keys
+-- KEYS: 1 state  2 holds  3 notifications  4 schedule  5 journal  then the feeds, then the bars keys
 -- ARGV: 1 token  2 id of this call  3 expected clock  4 new clock  5 ticks left of a step, '' where there is none
---       6 number of feeds  7 number of runs  8 number of ticks
---       then for each feed 'trim' or 'drop'; for each run its bars key (counted from the first), start, bytes;
---       for each tick its time, number of fields, field, value, ...
--- Returns 'ok', also for a call that was carried out before; 'held'; 'stopped' beyond a stop; 'clock' where the clock
--- is not as expected; 'ended' where the session is; 'fenced'. In all but 'ok' nothing was changed but the status.
+--       6 run hash after the ticks and days  7 number of days that open at the new clock  8 number of feeds
+--       9 number of runs  10 number of ticks  11 registrations that the caller knows of, '' where they do not matter
+--       then for each day its calendar and date; for each feed 'trim' or 'drop'; for each run its bars key (counted
+--       from the first), start, bytes; for each tick its time, number of fields, field, value, ...
+-- Returns 'ok', also for a call that was carried out before; 'held'; 'stopped' beyond a stop; 'due' beyond a scheduled
+-- command; 'others' where another consumer has come; 'clock' where the clock is not as expected; 'ended' where the session is; 'fenced'. In all but 'ok' nothing
+-- was changed but the status.
 -- Reaching a stop places the hold `user`.
 local state, holds, notifications = KEYS[1], KEYS[2], KEYS[3]
 if fenced(state, 'coordinator', ARGV[1]) then return 'fenced' end
-local now = redis.call('HMGET', state, 'status', 'clock_ms', 'stop_ms', 'advanced')
+local now = redis.call('HMGET', state, 'status', 'clock_ms', 'stop_ms', 'advanced', 'joined')
 if now[4] == ARGV[2] then return 'ok' end
 if now[1] ~= 'running' and now[1] ~= 'paused' then return 'ended' end
 if redis.call('SCARD', holds) > 0 then
@@ -18,9 +20,15 @@ if redis.call('SCARD', holds) > 0 then
 end
 if now[2] ~= ARGV[3] or tonumber(ARGV[4]) < tonumber(ARGV[3]) then return 'clock' end
 if now[3] and tonumber(ARGV[4]) > tonumber(now[3]) then return 'stopped' end
+if ARGV[11] ~= '' and (now[5] or '0') ~= ARGV[11] then return 'others' end
 
-local feeds, runs, ticks = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local run_at = 9 + feeds
+local due = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
+if due[2] and tonumber(due[2]) < tonumber(ARGV[4]) then return 'due' end
+
+local days, feeds = tonumber(ARGV[7]), tonumber(ARGV[8])
+local runs, ticks = tonumber(ARGV[9]), tonumber(ARGV[10])
+local feed_at = 12 + 2 * days
+local run_at = feed_at + feeds
 local tick_at = run_at + 3 * runs
 local last
 -- The ticks come first: an id that the stream refuses ends the script before anything has been written.
@@ -30,21 +38,23 @@ for _ = 1, ticks do
   redis.call('XADD', notifications, last, unpack(ARGV, tick_at + 2, tick_at + 1 + fields))
   tick_at = tick_at + 2 + fields
 end
-local bars = 3 + feeds
+local bars = 5 + feeds
 for at = run_at, run_at + 3 * (runs - 1), 3 do
   redis.call('HSET', KEYS[bars + tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2])
 end
 for n = 1, feeds do
-  if ARGV[8 + n] == 'drop' then
-    redis.call('DEL', KEYS[3 + n])
+  if ARGV[feed_at + n - 1] == 'drop' then
+    redis.call('DEL', KEYS[5 + n])
   else
     -- The mark at the end of a window has an id of the window's end: it stays until the clock is past it.
-    redis.call('XTRIM', KEYS[3 + n], 'MINID', ARGV[4] .. '-1')
+    redis.call('XTRIM', KEYS[5 + n], 'MINID', ARGV[4] .. '-1')
   end
 end
-redis.call('HSET', state, 'clock_ms', ARGV[4], 'advanced', ARGV[2], 'status', 'running')
+redis.call('HSET', state, 'clock_ms', ARGV[4], 'advanced', ARGV[2], 'status', 'running', 'run_hash', ARGV[6])
 if last then redis.call('HSET', state, 'noted', last) end
 if ARGV[4] ~= ARGV[3] then redis.call('HSET', state, 'events', '0') end
+emit_days(state, notifications, ARGV, 12, days)
+for at = 12, 10 + 2 * days, 2 do note(state, KEYS[5], {'op', 'day-opened', 'calendar', ARGV[at], 'date', ARGV[at + 1]}) end
 if now[3] == ARGV[4] or ARGV[5] == '0' then
   redis.call('HDEL', state, 'stop_ms', 'stop_ticks')
   redis.call('SADD', holds, 'user')

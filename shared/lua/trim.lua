@@ -1,7 +1,8 @@
--- Forgets the oldest notifications, unless a living consumer has not read them.
--- KEYS: 1 state  2 notifications  3 consumers  4... the consumers' hashes
+-- Forgets the oldest notifications, unless a living consumer has not read them, and what only they could be read with.
+-- KEYS: 1 state  2 notifications  3 consumers  4 removed  5... the consumers' hashes; then session data that goes
 -- ARGV: 1 token  2 id of the last entry to forget: its ms  3 and its number  4 ms of silence after which a consumer is dead
---       5 how many consumers the caller knows  6... the names of those that are ones
+--       5 how many consumers the caller knows  6 number of those that are ones  7... their names; then the names of
+--       what was removed and goes
 -- Returns {'ok'}; {'behind', names...} of living consumers; {'others'} where there are other consumers than
 -- the caller knows; {'ended'}; {'fenced'}. A dead consumer that is left behind is dropped,
 -- with an event. One that was left behind before is not waited for, even if it shows life again: what it needs is gone.
@@ -13,7 +14,8 @@ local ms, number, now = tonumber(ARGV[2]), tonumber(ARGV[3]), wall_ms()
 local behind, dropped = {'behind'}, {}
 local gone_ms, gone_number = string.match(redis.call('HGET', KEYS[1], 'trimmed') or '0-0', '^(%d+)-(%d+)$')
 gone_ms, gone_number = tonumber(gone_ms), tonumber(gone_number)
-for k = 4, #KEYS do
+local names = tonumber(ARGV[6])
+for k = 5, 4 + names do
   local name, cursor = ARGV[k + 2], redis.call('HGET', KEYS[k], 'cursor')
   local beat = redis.call('HGET', KEYS[3], name)
   if cursor and beat then
@@ -33,6 +35,8 @@ end
 if #behind > 1 then return behind end
 redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2] .. '-' .. whole(number + 1))
 redis.call('HSET', KEYS[1], 'trimmed', ARGV[2] .. '-' .. ARGV[3])
+for k = 5 + names, #KEYS do redis.call('UNLINK', KEYS[k]) end
+for at = 7 + names, #ARGV do redis.call('HDEL', KEYS[4], ARGV[at]) end
 for _, name in ipairs(dropped) do
   redis.call('HDEL', KEYS[3], name)
   emit(KEYS[1], KEYS[2], {'type', 'consumer-dropped', 'consumer', name})

@@ -42,7 +42,7 @@ _POST_MARKET_MS = 4 * HOUR_MS
 _BREAK_MS = 3 * MINUTE_MS
 _MISSING_REGULAR, _MISSING_EXTENDED = 10, 330  # of a thousand bars
 _KNOT_DAYS = 30  # the price level runs straight from one drawn level to the next, this far apart
-_CACHE_ENTRIES, _CACHE_BYTES = 4_096, 64 * 2**20
+_CACHE_ENTRIES, _CACHE_BYTES = 4_096, 16 * 2**20
 _AROUND = timedelta(days=15)  # longer than any usual closure: finds the sessions before and after a day
 
 

@@ -16,12 +16,12 @@ from tests.support.system import System, next_database
 
 @pytest.fixture(scope="session")
 def services(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """A coordinator, a producer and two workers for the whole run.
+    """A coordinator, a producer, two workers and a recorder for the whole run.
 
     They use the next database of the server: sessions that other tests write by hand are not theirs to serve.
     """
     with Services(next_database(redis_url), tmp_path_factory.mktemp("services")) as running:
-        running.start("coordinator", "producer", "worker", "worker")
+        running.start("coordinator", "producer", "worker", "worker", "recorder")
         yield running
 
 

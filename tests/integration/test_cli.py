@@ -24,10 +24,13 @@ from playhead.cli import app
 from playhead.codec import group_field, pack, pack_names
 from playhead.commands import Reply, encode_reply
 from playhead.config import SessionConfig, SymbolConfig
+from playhead.days import encode as encode_days
 from playhead.keys import SESSIONS, Keys
 from playhead.symbols import SymbolRecord
 from playhead.symbols import encode as encode_record
+from shared.hours import Hours
 
+DATE = dt.date(2025, 7, 2)
 MINUTE_MS = 60_000
 OPEN_MS = 1_751_463_000_000  # 2025-07-02 09:30 New York
 NOON_MS = OPEN_MS + 156 * MINUTE_MS
@@ -44,7 +47,7 @@ class Written:
         self.name = name
         self.keys = Keys(name)
         self.client = redis.Redis.from_url(url, legacy_responses=False)
-        config = SessionConfig((SymbolConfig("RIVN"),), dt.date(2025, 7, 2), dt.date(2025, 7, 2))
+        config = SessionConfig((SymbolConfig("RIVN"),), DATE, DATE)
         self.client.sadd(SESSIONS, name)
         self.client.hset(
             self.keys.state,
@@ -72,8 +75,10 @@ class Written:
     def symbol(self, symbol: str, record: SymbolRecord, start_ms: int, bars: int) -> None:
         values = np.full((bars, 5), PRICE)
         values[:, 4] = 1200
+        days = Hours.of(record.calendar, DATE, DATE).days
+        self.client.hset(self.keys.calendars, record.calendar, encode_days(days))
         self.client.hset(self.keys.symbols, symbol, encode_record(record))
-        self.client.hset(self.keys.bars(symbol, "1m"), str(start_ms), pack(values).tobytes())
+        self.client.hset(self.keys.bars(symbol, "1m", DATE.isoformat()), str(start_ms), pack(values).tobytes())
 
     def state(self, **fields: str) -> None:
         self.client.hset(self.keys.state, items=[part for pair in fields.items() for part in pair])

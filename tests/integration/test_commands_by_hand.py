@@ -54,7 +54,10 @@ def test_an_addition_typed_by_hand_is_carried_out_and_answered(system: System) -
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        (["op", "add-simbol", "symbol", "AAPL"], "unknown op 'add-simbol'; the ops are add-symbol, pause"),
+        (
+            ["op", "add-simbol", "symbol", "AAPL"],
+            "unknown op 'add-simbol'; the ops are add-symbol, remove-symbol, pause",
+        ),
         (["symbol", "AAPL"], "field 'op' is missing"),
         (["op", "add-symbol"], "field 'symbol' is missing"),
         (["op", "add-symbol", "symbol", ""], "field 'symbol' is missing or empty"),

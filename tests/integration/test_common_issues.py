@@ -15,7 +15,7 @@ from shared.sources.registry import open_source
 from tests.support.dump import dump
 from tests.support.story import read
 from tests.support.system import System, play_to_the_end
-from tests.support.tape import MINUTE_MS, OPEN_MS
+from tests.support.tape import DAY, MINUTE_MS, OPEN_MS
 
 NEW_YORK, LONDON = ZoneInfo("America/New_York"), ZoneInfo("Europe/London")
 HEADER = "time,open,high,low,close,volume"
@@ -79,7 +79,9 @@ def test_issue_3_bars_are_written_to_session_data_under_symbol_and_interval_and_
     new = {key for key in set(dump(system.client, system.keys())) - before if ":staged:" not in key}
     feed = next(key for key in new if ":feed:" in key)
     keys = system.keys()
-    assert new == {keys.bars("AAPL", "1m"), keys.replies, keys.answered, keys.journal, keys.commands, feed} - before
+    assert (
+        new == {keys.bars("AAPL", "1m", DAY), keys.replies, keys.answered, keys.journal, keys.commands, feed} - before
+    )
     play_to_the_end(session)
     assert len(read(session, "AAPL")) == 390
     assert not system.client.exists(feed)

@@ -13,7 +13,7 @@ from tests.support.services import Services
 from tests.support.sessions import own_sessions
 from tests.support.story import Entry, Story, from_the_open, notifications, play, read
 from tests.support.system import CLOSE_MS, NOON_MS, System
-from tests.support.tape import MINUTE_MS, OPEN_MS
+from tests.support.tape import DAY, MINUTE_MS, OPEN_MS
 
 MIDNIGHT_MS = OPEN_MS - 570 * MINUTE_MS  # in New York
 
@@ -124,8 +124,9 @@ def test_invariant_what_is_staged_is_invisible_and_goes_away_by_itself(story: St
     assert len(story.staged.staged) >= 3
     assert all(0 < left_ms <= 600_000 for left_ms in story.staged.staged.values())
     assert not story.after.staged
-    new = {key.rpartition("}:")[2].partition("-")[0] for key in story.after.lasting - story.before.lasting}
-    assert new == {"bars:AAPL:1m", "feed:add"}
+    new = {key.rpartition("}:")[2] for key in story.after.lasting - story.before.lasting}
+    (feed,) = (key for key in new if key.startswith("feed:add-"))
+    assert new == {f"bars:AAPL:1m:{DAY}", feed}
     assert not story.after.passing  # what became live loses its lifetime
 
 
@@ -153,7 +154,7 @@ def test_invariant_chronological_order_is_maintained(story: Story) -> None:
 def test_checklist_before_the_addition_only_the_first_symbol_has_bars(story: Story) -> None:
     assert story.before.clock_ms == NOON_MS
     assert set(story.before.info.symbols) == {"RIVN"}
-    assert {key.rpartition("}:")[2] for key in story.before.lasting} == {"bars:RIVN:1m", "feed:main"}
+    assert {key.rpartition("}:")[2] for key in story.before.lasting} == {f"bars:RIVN:1m:{DAY}", "feed:main"}
 
 
 def test_checklist_during_the_addition_the_log_says_each_step_word_for_word(story: Story) -> None:

@@ -8,14 +8,19 @@ from typing import Final
 
 import pytest
 
+from coordinator.consumers import Consumers
+from coordinator.digests import Digests
 from coordinator.operation import NOTHING
-from coordinator.store import USER_HOLD, Effect
+from coordinator.removal import Removals
+from coordinator.store import USER_HOLD, Effect, Move, State
 from playhead.commands import Reply
 from playhead.errors import Fenced
+from recorder.recorder import Recorder
 from shared.lease import Lease
+from shared.settings import Settings
 from shared.ticks import window_end
 from tests.support.bench import ATTEMPT, ENTRY, LIFETIME_MS, OPERATION, Bench
-from tests.support.tape import MINUTE_MS, OPEN_MS
+from tests.support.tape import CALENDAR, DAY, MINUTE_MS, OPEN_MS
 from workers.staging import Stale
 
 LUA: Final = Path(__file__).resolve().parents[2] / "shared" / "lua"
@@ -73,21 +78,73 @@ def publish(bench: Bench) -> int:
     return bench.feed.publish("0-0", [(f"{OPEN_MS}-1", window_end(OPEN_MS, final=False))])
 
 
+def state_of(bench: Bench) -> State:
+    """As the coordinator has read it before the first call."""
+    found: State = vars(bench).setdefault("state", None) or bench.load()
+    vars(bench)["state"] = found
+    return found
+
+
+def move(bench: Bench) -> str:
+    from_ms = OPEN_MS + 2 * MINUTE_MS
+    opening = [(CALENDAR, DAY)]
+    return bench.store.advance(Move(from_ms, from_ms + MINUTE_MS, opening=opening, ticks_left=1, run_hash="hash"))
+
+
+def silent(bench: Bench) -> None:
+    """A consumer whose process has died."""
+    opened(bench)
+    bench.client.hset(bench.keys.consumers, "dead", bench.operations.server_ms() - 60_000)
+
+
+def drop(bench: Bench) -> tuple[str, ...]:
+    return Consumers(bench.store).drop(["dead"], bench.operations.server_ms() - 10_000)
+
+
+def expected(bench: Bench) -> None:
+    """A session that waits for a consumer, which is there."""
+    opened(bench)
+    bench.client.sadd(bench.keys.holds, "expect:vwap")
+    bench.client.hset(bench.keys.consumers, "vwap", bench.operations.server_ms())
+
+
+def remove(bench: Bench) -> str:
+    reply = Reply("p1", "7-1", "ok", None, {"AAPL": {"status": "removed"}})
+    return Removals(bench.store).remove(state_of(bench), ["AAPL"], reply, {"op": "remove-symbol", "id": "p1"})
+
+
+def recorded(bench: Bench) -> None:
+    """A session that somebody records."""
+    opened(bench)
+    bench.leases["recorder"] = bench.lease("recorder")
+
+
+def report_recording(bench: Bench) -> None:
+    url = "redis://nowhere"  # it is of no use here
+    Recorder(bench.client, bench.leases["recorder"], Settings(url, url))._say("the disk is full")
+
+
 CALLS: Final[dict[str, tuple[Act, Act]]] = {
     "acquire": (opened, lambda bench: bench.leases["coordinator"].acquire() and bench.leases["coordinator"].token),
     "renew": (opened, keep),
     "open_session": (nothing, lambda bench: bench.open()),
     "open_window": (opened, lambda bench: bench.feed.open_window(MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS, DAY_MS)),
     "publish": (opened, publish),
-    "advance": (opened, lambda bench: bench.store.advance(OPEN_MS + 2 * MINUTE_MS, OPEN_MS + 180_000, [], [], {}, 1)),
+    "advance": (opened, move),
     "answer": (opened, lambda bench: bench.store.answer("0-0", REPLY, Effect(place=USER_HOLD), {"op": "pause"})),
     "begin": (opened, lambda bench: bench.begin(clock_ms=OPEN_MS + 2 * MINUTE_MS)),
     "attempt": (begun, lambda bench: bench.operations.attempt(OPERATION, 0, ATTEMPT, "op-0-2")),
     "stage": (begun, lambda bench: bench.stage()),
     "commit": (staged, end),
     "finish": (ended, lambda bench: bench.finish()),
+    "report_recording": (recorded, report_recording),
+    "remove": (opened, remove),
+    "digest": (opened, lambda bench: Digests(bench.store)._write([("XNYS:2025-07-02:1m", "{}")])),
     "fail": (opened, lambda bench: bench.store.fail("no bars")),
-    "trim": (opened, lambda bench: bench.store.trim(f"{OPEN_MS + MINUTE_MS}-0")),
+    "drop": (silent, drop),
+    "meet": (expected, lambda bench: Consumers(bench.store).meet("vwap", 0)),
+    "waiting": (opened, lambda bench: Consumers(bench.store).say_waiting(["slow"])),
+    "trim": (opened, lambda bench: bench.store.trim(state_of(bench), f"{OPEN_MS + MINUTE_MS}-0")),
 }
 # These are told apart from the others by their effect: see the tests below.
 OTHERS: Final = {"release", "report"}

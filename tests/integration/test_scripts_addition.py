@@ -8,14 +8,17 @@ from typing import Final
 
 import pytest
 
-from coordinator.operation import NOTHING, Operation
+from coordinator.operation import NOTHING, Commit, Operation
 from coordinator.store import USER_HOLD, Effect
+from playhead import days as trading_days
 from playhead.commands import Reply
+from playhead.connection import text
 from playhead.symbols import decode as decode_record
-from tests.support.bench import ATTEMPT, COMMAND, ENTRY, MANIFEST, OPERATION, Bench
-from tests.support.tape import MINUTE_MS, OPEN_MS
+from shared.request import AdditionRequest, Manifest, StagedSymbol, SymbolRequest
+from shared.ticks import window_end
+from tests.support.bench import ATTEMPT, COMMAND, END_MS, ENTRY, HOLD, MANIFEST, OPENED, OPERATION, Bench
+from tests.support.tape import CALENDAR, DAY, MINUTE_MS, OPEN_MS
 
-HOLD: Final = f"add:{COMMAND}"
 FEED: Final = f"add-{OPERATION}-0"
 
 
@@ -78,7 +81,7 @@ def test_everything_that_is_staged_has_a_lifetime_and_what_is_committed_has_none
     after = staged.dump()
     assert not [key for key in after if ":staged:" in key]
     for live, was in (
-        (staged.keys.bars("RIVN", "1m"), staged.keys.staged_bars(ATTEMPT, "RIVN", "1m")),
+        (staged.keys.bars("RIVN", "1m", DAY), staged.keys.staged_bars(ATTEMPT, "RIVN", "1m", DAY)),
         (staged.keys.feed(FEED), staged.keys.staged_feed(ATTEMPT)),
     ):
         assert after[live] == (before[was][0], False)
@@ -90,9 +93,10 @@ def test_a_commit_does_everything_in_one_step(staged: Bench) -> None:
     assert staged.holds() == set()
     state = staged.state()
     assert (state["active"], state["status"], state["commands_at"]) == ("1", "running", ENTRY)
-    assert staged.events() == [(f"{OPEN_MS}-1", "symbol-added")]
+    assert state["run_hash"] == "hash-added"
+    assert staged.events() == [OPENED, (f"{OPEN_MS}-2", "symbol-added")]
     record = decode_record(staged.client.hget(staged.keys.symbols, "RIVN") or b"")
-    assert (record.added_entry, record.feed) == (f"{OPEN_MS}-1", FEED)
+    assert (record.added_entry, record.feed) == (f"{OPEN_MS}-2", FEED)
     assert [reply["status"] for reply in staged.replies()] == ["ok"]
     assert staged.client.xlen(staged.keys.journal) == 1
     assert staged.operations.load() is None
@@ -105,6 +109,80 @@ def test_the_hold_of_a_person_outlives_an_addition(bench: Bench) -> None:
     assert bench.commit(bench.operation()) == "ok"
     assert bench.holds() == {USER_HOLD}
     assert (bench.state()["active"], bench.state()["status"]) == ("1", "paused")
+
+
+def test_a_commit_brings_the_trading_days_of_its_calendars(staged: Bench) -> None:
+    staged.client.delete(staged.keys.calendars)
+    assert staged.commit(staged.operation()) == "ok"
+    assert trading_days.decode(staged.client.hget(staged.keys.calendars, CALENDAR) or b"") == staged.tape.days
+
+
+def test_an_addition_of_a_scheduled_command_is_answered_under_its_number(bench: Bench) -> None:
+    later = Effect(at_ms=OPEN_MS, scheduled='{"id":"c1","op":"add-symbol","symbol":"RIVN"}')
+    assert bench.store.answer("0-0", Reply(COMMAND, "5-1", "scheduled", None, {}), later, {}) == "ok"
+    assert bench.begin(entry="@1") == "ok"  # though its id was answered
+    bench.stage()
+    operation = bench.operation()
+    assert bench.commit(operation) == "ok"
+    assert bench.load().due is None
+    assert bench.state()["commands_at"] == "5-1"
+    assert [(reply["entry"], reply["status"]) for reply in bench.replies()] == [("5-1", "scheduled"), ("@1", "ok")]
+    after = bench.dump()
+    assert bench.commit(operation) == "ok"
+    assert bench.dump() == after
+
+
+YESTERDAY: Final = "2025-07-01"
+
+
+@pytest.fixture
+def warming(redis_url: str, session_name: str) -> Iterator[Bench]:
+    """A session with a day of history, which is staged and not committed."""
+    bench = Bench(redis_url, session_name, history=1)
+    bench.open()
+    request = AdditionRequest(((SymbolRequest("AAPL", CALENDAR),),), warm_up=True)
+    assert bench.operations.begin(OPEN_MS, "warm-up", "", OPERATION, request, "warm-up") == "ok"
+    assert bench.operations.begin(OPEN_MS, "warm-up", "", "another", request, "warm-up") == "ok"  # it has begun
+    manifest = Manifest({"AAPL": StagedSymbol(0, 0, 0, {}, 0, (("1m", YESTERDAY),))}, {}, OPEN_MS)
+    run = ("AAPL", "1m", YESTERDAY, OPEN_MS - 24 * 60 * MINUTE_MS, bytes(46))
+    bench.staging().write([run], [(f"{OPEN_MS}-1", window_end(OPEN_MS, final=True))], manifest)
+    yield bench
+    bench.tape.close()
+
+
+def warm_up(bench: Bench, operation: Operation) -> str:
+    commit = Commit({0: ATTEMPT}, {}, [(ATTEMPT, "AAPL", "1m", YESTERDAY)], {}, END_MS, "not this one")
+    return bench.operations.end(operation, commit, Reply("", "", "ok"), {})
+
+
+def test_the_history_that_a_session_begins_with_comes_without_symbols_reply_or_event(warming: Bench) -> None:
+    before = warming.dump()
+    operation = warming.operation()
+    assert (operation.hold, operation.entry, operation.request.warm_up) == ("warm-up", "", True)
+    assert warm_up(warming, operation) == "ok"
+    assert warming.holds() == set()
+    state, was = warming.state(), before[warming.keys.state][0]
+    assert isinstance(was, dict)
+    assert (state["status"], state["active"]) == ("running", "1")
+    assert "warming" not in state
+    assert state["run_hash"] == text(was[b"run_hash"])
+    live = warming.keys.bars("AAPL", "1m", YESTERDAY)
+    assert warming.dump()[live] == (before[warming.keys.staged_bars(ATTEMPT, "AAPL", "1m", YESTERDAY)][0], False)
+    assert warming.events() == [OPENED]
+    assert not warming.client.exists(warming.keys.replies, warming.keys.journal, warming.keys.answered)
+    kept = {warming.keys.holds, warming.keys.operation}
+    left = {key for key in before if ":staged:" not in key} - kept | {live}
+    assert set(warming.dump()) == left  # no feed, and nothing that is staged
+    after = warming.dump()
+    assert warm_up(warming, operation) == "gone"
+    assert warming.dump() == after
+
+
+def test_history_is_not_committed_after_its_hold_was_removed_by_hand(warming: Bench) -> None:
+    warming.client.srem(warming.keys.holds, "warm-up")
+    before = warming.dump()
+    assert warm_up(warming, warming.operation()) == "clock"
+    assert warming.dump() == before
 
 
 Spoil = Callable[[Bench], object]
@@ -129,7 +207,7 @@ SPOILED: Final[dict[str, tuple[Spoil, str]]] = {
     ),
     "the manifest has expired": (delete(f"{ATTEMPT}:manifest"), "staged"),
     "the staged feed has expired": (delete(f"{ATTEMPT}:feed"), "staged"),
-    "the staged bars have expired": (delete(f"{ATTEMPT}:bars:RIVN:1m"), "staged"),
+    "the staged bars have expired": (delete(f"{ATTEMPT}:bars:RIVN:1m:{DAY}"), "staged"),
     "the producer has ended the session": (lambda bench: bench.feed.fail("no bars"), "ended"),
     "another addition is in progress": (
         lambda bench: bench.client.hset(bench.keys.operation, "operation", "op2"),
@@ -206,7 +284,7 @@ def test_only_the_present_attempt_is_given_to_a_new_one(bench: Bench) -> None:
 def test_parts_are_staged_in_order_and_each_once(bench: Bench) -> None:
     assert bench.begin() == "ok"
     staging = bench.staging()
-    runs = [("RIVN", "1m", OPEN_MS - at * MINUTE_MS, bytes(600_000)) for at in range(4)]
+    runs = [("RIVN", "1m", DAY, OPEN_MS - at * MINUTE_MS, bytes(600_000)) for at in range(4)]
     staging.write(runs, [], MANIFEST)
     manifest = bench.keys.manifest(ATTEMPT)
     assert bench.client.hget(manifest, "parts") == b"3"
@@ -220,7 +298,7 @@ def test_a_part_is_refused_where_those_before_it_have_expired(bench: Bench) -> N
     staging = bench.staging()
     before = bench.dump()
     with pytest.raises(Exception, match="refused: parts"):
-        staging._write_part(2, [("RIVN", "1m", OPEN_MS, b"")], [], "")
+        staging._write_part(2, [("RIVN", "1m", DAY, OPEN_MS, b"")], [], "")
     assert bench.dump() == before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 
@@ -32,11 +33,43 @@ def test_what_a_living_consumer_has_not_read_stays(bench: Bench) -> None:
     consumer(bench, "slow", first)
     consumer(bench, "quick", third, silent_ms=WAITED_FOR_MS * 2)
     before = bench.dump()
-    assert bench.store.trim(second) == ("slow",)
+    assert bench.store.trim(bench.load(), second) == ("slow",)
     assert bench.dump() == before
-    assert bench.store.trim(first) == ()
+    assert bench.store.trim(bench.load(), first) == ()
     assert bench.state()["trimmed"] == first
     assert bench.events()[0] == (second, "tick")
+
+
+def test_session_data_that_no_position_that_is_kept_needs_goes_with_the_notifications(
+    redis_url: str, session_name: str
+) -> None:
+    """Three days and one of history: whoever stands on the third may read the second."""
+    bench = Bench(redis_url, session_name, history=1, last=date(2025, 7, 7))
+    bench.open()
+    labels = [day.label for day in bench.tape.days]
+    assert labels == ["2025-07-01", "2025-07-02", "2025-07-03", "2025-07-07"]
+
+    def days_of(symbol: str) -> list[str]:
+        return [label for label in labels if bench.client.exists(bench.keys.bars(symbol, "1m", label))]
+
+    for label in labels:
+        bench.client.hset(bench.keys.bars("AAPL", "1m", label), "0", b"")
+        bench.client.hset(bench.keys.bars("MSFT", "1m", label), "0", b"")
+        bench.client.hset(bench.keys.bars("TSLA", "1m", label), "0", b"")
+    third_ms, second_ms = (bench.tape.days.days[at].open_ms for at in (3, 2))
+    state = bench.load()
+    assert bench.store.trim(state, f"{second_ms - 1}-0") == ()
+    assert days_of("AAPL") == labels
+    consumer(bench, "slow", f"{second_ms - 1}-0")
+    assert bench.store.trim(state, f"{second_ms}-0") == ("slow",)
+    assert days_of("AAPL") == labels
+    consumer(bench, "slow", f"{third_ms}-5")
+    assert bench.store.trim(state, f"{second_ms}-0") == ()
+    assert days_of("AAPL") == days_of("MSFT") == labels[1:]
+    assert bench.store.trim(bench.load(), f"{third_ms}-0") == ()
+    assert days_of("AAPL") == days_of("MSFT") == labels[2:]
+    assert days_of("TSLA") == labels  # it is no symbol of the session
+    bench.tape.close()
 
 
 def test_a_dead_consumer_is_dropped_with_an_event_and_keeps_its_cursor(bench: Bench) -> None:
@@ -44,7 +77,7 @@ def test_a_dead_consumer_is_dropped_with_an_event_and_keeps_its_cursor(bench: Be
     bench.advance(4)
     first, second = (f"{OPEN_MS + at * MINUTE_MS}-0" for at in (1, 2))
     consumer(bench, "dead", first, silent_ms=WAITED_FOR_MS + 1_000)
-    assert bench.store.trim(second) == ()
+    assert bench.store.trim(bench.load(), second) == ()
     assert not bench.client.hexists(bench.keys.consumers, "dead")
     assert bench.client.hget(bench.keys.consumer("dead"), "cursor") == first.encode()
     clock_ms = OPEN_MS + 4 * MINUTE_MS
@@ -61,7 +94,7 @@ def test_a_consumer_that_was_left_behind_and_shows_life_again_is_not_waited_for(
     bench.advance(4)
     first, second, third = (f"{OPEN_MS + at * MINUTE_MS}-0" for at in (1, 2, 3))
     consumer(bench, "asleep", first, silent_ms=WAITED_FOR_MS + 1_000)
-    assert bench.store.trim(second) == ()
+    assert bench.store.trim(bench.load(), second) == ()
     consumer(bench, "asleep", first)  # what it would have to read next is gone
-    assert bench.store.trim(third) == ()
+    assert bench.store.trim(bench.load(), third) == ()
     assert bench.client.hexists(bench.keys.consumers, "asleep")

@@ -6,20 +6,22 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
+from typing import TypeVar
 
 import numpy as np
 import pytest
 
 from playhead.bars import Bars
 from playhead.errors import InvalidInput, Malformed, SessionNotFound, UnknownSymbol
-from playhead.messages import Message, SymbolAdded, Tick
+from playhead.messages import DayOpened, Message, SymbolAdded, Tick
 from playhead.session import Session
 from playhead.sessions import sessions
 from playhead.view import View
 from shared.redis_server import RedisServer
 from tests.support.tape import MINUTE_MS, OPEN_MS, ZONE, Tape, bars_for
 
+Written = TypeVar("Written")
 COUNT_HGETALL = "cmdstat_hgetall"
 
 
@@ -34,6 +36,20 @@ def tape(redis_url: str, session_name: str) -> Iterator[Tape]:
 @pytest.fixture
 def session(tape: Tape, redis_url: str) -> Iterator[Session]:
     with Session(tape.keys.session, redis_url) as session:
+        yield session
+
+
+@pytest.fixture
+def long_tape(redis_url: str, session_name: str) -> Iterator[Tape]:
+    """The same over three trading days, with two of history before them."""
+    tape = Tape(redis_url, session_name, last=date(2025, 7, 7), history=2).create().begin()
+    yield tape
+    tape.close()
+
+
+@pytest.fixture
+def long_session(long_tape: Tape, redis_url: str) -> Iterator[Session]:
+    with Session(long_tape.keys.session, redis_url) as session:
         yield session
 
 
@@ -164,10 +180,106 @@ def test_reads_of_a_deleted_session_say_that_it_is_gone(tape: Tape, session: Ses
 
 def test_runs_that_overlap_are_malformed(tape: Tape, session: Session) -> None:
     tape.ticks(2)
-    runs = tape.client.hgetall(tape.keys.bars("AAPL", "1m"))
-    tape.client.hset(tape.keys.bars("AAPL", "1m"), str(OPEN_MS), b"".join(map(bytes, runs.values())))  # type: ignore[arg-type]
+    runs = tape.client.hgetall(tape.bars_key("AAPL"))
+    tape.client.hset(tape.bars_key("AAPL"), str(OPEN_MS), b"".join(map(bytes, runs.values())))  # type: ignore[arg-type]
     with pytest.raises(Malformed, match="overlap"):
         session.bars("AAPL")
+
+
+# Trading days
+
+JUNE_30, JULY_1, JULY_3, JULY_7 = (
+    round(datetime.fromisoformat(f"2025-{day}T13:30Z").timestamp() * 1000)
+    for day in ("06-30", "07-01", "07-03", "07-07")
+)
+
+
+def test_a_snapshot_begins_anew_when_a_trading_day_opens(long_tape: Tape, long_session: Session) -> None:
+    long_tape.ticks(2)
+    assert long_session.bars("AAPL") == bars_for("AAPL", minutes(0, 1))
+    long_tape.set(clock_ms=JULY_3 - 1)  # the night is of the day before
+    assert long_session.bars("AAPL") == bars_for("AAPL", minutes(0, 1))
+    long_tape.open_day()
+    assert long_session.bars("AAPL") == Bars.empty("AAPL", "1m")
+    long_tape.ticks(3)
+    assert long_session.bars("AAPL") == bars_for("AAPL", [JULY_3 + at * MINUTE_MS for at in range(3)])
+
+
+def test_history_has_the_trading_days_before_the_current_one(long_tape: Tape, long_session: Session) -> None:
+    long_tape.write_history("AAPL", JUNE_30, JULY_1, JULY_1 + MINUTE_MS)
+    first = [JULY_1, JULY_1 + MINUTE_MS]
+    assert long_session.history("aapl") == bars_for("AAPL", [JUNE_30, *first])
+    assert long_session.history("AAPL", days=1) == bars_for("AAPL", first)
+    assert long_session.history("AAPL", days=0) == Bars.empty("AAPL", "1m")
+    assert long_session.history("MSFT") == Bars.empty("MSFT", "1m")
+    long_tape.ticks(2)
+    long_tape.open_day()
+    long_tape.tick()
+    assert long_session.history("AAPL") == bars_for("AAPL", [*first, *minutes(0, 1)])
+    long_tape.open_day()
+    found = long_session.history("AAPL", "1m", 2)
+    assert found == bars_for("AAPL", [*minutes(0, 1), JULY_3])
+    with pytest.raises(ValueError, match="read-only"):
+        found.values[0, 0] = 1.0
+
+
+@pytest.mark.parametrize("days", [-1, 3])
+def test_more_history_than_the_session_keeps_is_refused(long_session: Session, days: int) -> None:
+    with pytest.raises(InvalidInput, match=r"keeps 2 days of history, not -?\d; start it with --history -?\dd"):
+        long_session.history("AAPL", days=days)
+
+
+def test_a_session_without_history_has_none(tape: Tape, session: Session) -> None:
+    tape.ticks(2)
+    assert session.history("AAPL") == Bars.empty("AAPL", "1m")
+    with pytest.raises(InvalidInput, match="keeps 0 days of history"):
+        session.history("AAPL", days=1)
+
+
+def test_history_answers_none_while_symbols_are_added_and_knows_the_symbols(
+    long_tape: Tape, long_session: Session
+) -> None:
+    with pytest.raises(UnknownSymbol, match="there are AAPL, MSFT"):
+        long_session.history("TSLA")
+    long_tape.set(active=0)
+    assert long_session.history("AAPL") is None
+
+
+def test_a_session_without_the_trading_days_of_a_calendar_is_malformed(tape: Tape, session: Session) -> None:
+    tape.client.delete(tape.keys.calendars)
+    with pytest.raises(Malformed, match="no trading days of calendar 'XNYS'"):
+        session.bars("AAPL")
+    tape.client.hset(tape.keys.calendars, "XNYS", "[]")
+    with pytest.raises(Malformed, match="trading days of a calendar"):
+        session.bars("AAPL")
+
+
+def test_a_consumer_on_the_day_before_sees_that_day_however_far_the_clock_is(
+    long_tape: Tape, long_session: Session
+) -> None:
+    long_tape.write_history("AAPL", JUNE_30, JULY_1)
+    long_tape.ticks(3)
+    long_tape.open_day()
+    long_tape.ticks(2)
+    long_tape.open_day()
+    following = [JULY_3, JULY_3 + MINUTE_MS]
+    with long_session.subscribe(from_start=True) as items:
+        for count in range(1, 4):
+            next(items)
+            assert long_session.bars("AAPL") == bars_for("AAPL", minutes(*range(count)))
+            assert long_session.history("AAPL") == bars_for("AAPL", [JUNE_30, JULY_1])
+        opened = next(items)
+        assert isinstance(opened, DayOpened)
+        assert (opened.calendar, opened.date, opened.clock_ms) == ("XNYS", "2025-07-03", JULY_3)
+        assert long_session.bars("AAPL") == Bars.empty("AAPL", "1m")
+        assert long_session.history("AAPL") == bars_for("AAPL", [JULY_1, *minutes(0, 1, 2)])
+        next(items)
+        assert long_session.bars("AAPL") == bars_for("AAPL", following[:1])
+        assert long_session.history("MSFT", days=1) == bars_for("MSFT", minutes(0, 1, 2))
+        next(items)
+        assert next(items).type == "day-opened"
+        assert long_session.bars("MSFT") == Bars.empty("MSFT", "1m")
+        assert long_session.history("MSFT") == bars_for("MSFT", [*minutes(0, 1, 2), *following])
 
 
 # Summaries
@@ -201,6 +313,20 @@ def test_a_summary_counts_the_bars_and_not_the_minutes(tape: Tape, session: Sess
     assert info is not None
     has = info.symbols["AAPL"].intervals["1m"]
     assert (has.bars, has.span_min) == (2, 6)
+
+
+def test_a_summary_counts_the_current_trading_day(long_tape: Tape, long_session: Session) -> None:
+    long_tape.ticks(3)
+    long_tape.open_day()
+    long_tape.tick()
+    info = long_session.info()
+    assert info is not None
+    has = info.symbols["AAPL"].intervals["1m"]
+    assert (info.date, has.bars, has.start_ms) == (date(2025, 7, 3), 1, JULY_3)
+    long_tape.open_day()
+    info = long_session.info()
+    assert info is not None
+    assert (info.date, info.symbols["AAPL"].intervals["1m"].bars) == (date(2025, 7, 7), 0)
 
 
 def test_a_summary_of_an_inactive_session_counts_nothing(tape: Tape, session: Session) -> None:
@@ -357,12 +483,55 @@ def test_what_was_read_and_extended_is_what_a_first_read_at_the_position_gives(
                 assert fresh.bars(name, "1m") == bars_for(name, starts)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_so_it_is_over_several_trading_days(
+    long_tape: Tape, long_session: Session, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr("playhead.view.MAX_WAITING_BARS", chance.choice([0, 3, 1 << 16]))
+    tape, session = long_tape, long_session
+    # For each symbol the bars of each trading day, the current one last.
+    had: dict[str, list[list[int]]] = {"AAPL": [[], [], []], "MSFT": [[], [], []]}
+    for symbol, past in had.items():
+        past[0], past[1] = [JUNE_30], [JULY_1, JULY_1 + chance.randint(1, 389) * MINUTE_MS]
+        tape.write_history(symbol, *past[0], *past[1])
+    written: list[tuple[str, dict[str, list[list[int]]]]] = []
+
+    def write() -> None:
+        if chance.random() < 0.05 and tape.clock_ms < JULY_7:
+            entry = tape.open_day()
+            for past in had.values():
+                past.append([])
+        elif chance.random() < 0.15 and len(had) < 6:
+            symbol = f"S{len(had)}"
+            entry = tape.add_symbol(symbol)
+            open_ms = tape.days.day(tape.clock_ms).open_ms
+            had[symbol] = [[], [], list(range(open_ms, tape.clock_ms, MINUTE_MS))]
+        else:
+            names = chance.sample(sorted(had), chance.randint(1, len(had)))
+            entry = tape.tick(*names, minutes=chance.randint(1, 3))
+            for name in names:
+                had[name][-1].append(tape.clock_ms - MINUTE_MS)
+        written.append((entry, {name: [list(starts) for starts in past] for name, past in had.items()}))
+
+    with session.subscribe(from_start=True) as items:
+        for entry, expected in handed(items, write, written, chance):
+            for name in chance.sample(sorted(expected), chance.randint(0, len(expected))):
+                assert session.bars(name) == bars_for(name, expected[name][-1]), (seed, entry, name)
+                before = [at for starts in expected[name][-3:-1] for at in starts]
+                assert session.history(name) == bars_for(name, before), (seed, entry, name)
+            fresh = View(tape.client, tape.keys, tape.history, entry, items._patience)
+            for name, days in expected.items():
+                assert fresh.bars(name, "1m") == bars_for(name, days[-1])
+                assert fresh.history(name, "1m", 1) == bars_for(name, days[-2])
+
+
 def handed(
     items: Iterator[Message],
     write: object,
-    written: list[tuple[str, dict[str, list[int]]]],
+    written: list[tuple[str, Written]],
     chance: random.Random,
-) -> Iterator[tuple[str, dict[str, list[int]]]]:
+) -> Iterator[tuple[str, Written]]:
     """Hands out 60 items while the session is written further, sometimes far ahead."""
     assert callable(write)
     at = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from coordinator.batch import runs_of_ticks
 from coordinator.operation import Commit, Operation, Operations, feed_name
 from coordinator.roster import Released
-from coordinator.store import Store
+from coordinator.store import Move, State, Store
 from playhead.codec import group_field, pack, pack_names
 from playhead.commands import Reply
 from playhead.connection import text
@@ -19,13 +21,18 @@ from producer.feed import MainFeed
 from shared.lease import Lease
 from shared.request import AdditionRequest, Manifest, StagedSymbol, SymbolRequest
 from shared.ticks import Fields, window_end
-from tests.support.tape import MINUTE_MS, OPEN_MS, RECORD, ZONE, Tape, values_at
+from tests.support.tape import CALENDAR, DATE, DAY, MINUTE_MS, OPEN_MS, RECORD, ZONE, Tape, values_at
 from workers.staging import Staging
 
 END_MS = OPEN_MS + 390 * MINUTE_MS
+NEXT_OPEN_MS = OPEN_MS + 24 * 60 * MINUTE_MS
 LIFETIME_MS = 60_000
 ENTRY, COMMAND, OPERATION, ATTEMPT = "5-1", "c1", "op", "op-0-1"
-MANIFEST = Manifest({"RIVN": StagedSymbol(3, 1, 1, {"pre-market": 1}, 0, ("1m",))}, {}, OPEN_MS + 2 * MINUTE_MS)
+HOLD = f"add:{COMMAND}"
+OPENED = (f"{OPEN_MS}-1", "day-opened")
+"""The event with which a session begins at the open of its exchange."""
+COUNTS = StagedSymbol(3, 1, 1, {"pre-market": 1}, 0, (("1m", DAY),))
+MANIFEST = Manifest({"RIVN": COUNTS}, {}, OPEN_MS + 2 * MINUTE_MS)
 
 
 def released(start_ms: int, *symbols: str) -> tuple[int, list[Released]]:
@@ -39,8 +46,8 @@ def released(start_ms: int, *symbols: str) -> tuple[int, list[Released]]:
 class Bench:
     """One session with a lease of each role."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self.tape = Tape(url, name).create()
+    def __init__(self, url: str, name: str, history: int = 0, last: date = DATE) -> None:
+        self.tape = Tape(url, name, history=history, last=last).create()
         self.client, self.keys = self.tape.client, self.tape.keys
         self.leases = {role: self.lease(role) for role in ("coordinator", "producer")}
         self.store = Store(self.client, self.leases["coordinator"])
@@ -65,26 +72,49 @@ class Bench:
     def feed(self) -> MainFeed:
         return MainFeed(self.client, self.leases["producer"])
 
-    def open(self, stop_ms: int | None = None, symbols: Sequence[str] = ("AAPL", "MSFT")) -> None:
-        self.store.open(dict.fromkeys(symbols, RECORD), OPEN_MS, END_MS, ZONE, stop_ms)
+    def open(
+        self,
+        stop_ms: int | None = None,
+        symbols: Sequence[str] = ("AAPL", "MSFT"),
+        clock_ms: int = OPEN_MS,
+        commands: Sequence[tuple[int, str]] = (),
+    ) -> None:
+        state = replace(self.store.load(), clock_ms=clock_ms, end_ms=self.tape.days.days[-1].close_ms, zone=ZONE)
+        self.store.open(state, dict.fromkeys(symbols, RECORD), {CALENDAR: self.tape.days}, stop_ms, commands)
+
+    def load(self) -> State:
+        """The state as the coordinator reads it."""
+        return self.store.load()
 
     def advance(self, minutes: int = 1, left: int | None = None, feeds: Mapping[str, bool] | None = None) -> str:
         """One call from wherever the clock is, with a tick for each minute."""
         clock_ms = int(self.state()["clock_ms"])
         ticks = [released(clock_ms + at * MINUTE_MS, "AAPL", "MSFT") for at in range(minutes)]
         runs = runs_of_ticks([groups for _, groups in ticks])
-        return self.store.advance(clock_ms, clock_ms + minutes * MINUTE_MS, ticks, runs, feeds or {}, left)
+        return self.store.advance(
+            Move(
+                clock_ms,
+                clock_ms + minutes * MINUTE_MS,
+                ticks,
+                runs,
+                dict.fromkeys(("AAPL", "MSFT"), self.tape.days.day(clock_ms).label),
+                feeds or {},
+                (),
+                left,
+                f"hash-{clock_ms + minutes * MINUTE_MS}",
+            )
+        )
 
     def finish(self) -> str:
         """At the end of the session, to which the clock goes without a bar."""
-        return self.store.finish(END_MS, ["main"])
+        return self.store.finish(END_MS, ["main"], "hash-end")
 
     def to_the_end(self) -> None:
-        assert self.store.advance(int(self.state()["clock_ms"]), END_MS, [], [], {}, None) == "ok"
+        assert self.store.advance(Move(int(self.state()["clock_ms"]), END_MS)) == "ok"
 
-    def begin(self, entry: str = ENTRY, command: str = COMMAND, clock_ms: int = OPEN_MS) -> str:
-        request = AdditionRequest(((SymbolRequest("RIVN", "XNYS"),),))
-        return self.operations.begin(clock_ms, command, entry, OPERATION, request)
+    def begin(self, entry: str = ENTRY, command: str = COMMAND, clock_ms: int = OPEN_MS, hold: str = HOLD) -> str:
+        request = AdditionRequest(((SymbolRequest("RIVN", CALENDAR),),))
+        return self.operations.begin(clock_ms, command, entry, OPERATION, request, hold)
 
     def stage(self, attempt: str = ATTEMPT, manifest: Manifest = MANIFEST) -> None:
         """One bar by the clock, one to come."""
@@ -94,7 +124,7 @@ class Bench:
             (f"{close_ms}-0", {"type": "tick", group.field.decode(): group.value}),
             (f"{manifest.through_ms}-1", window_end(manifest.through_ms, final=True)),
         ]
-        self.staging(attempt).write([("RIVN", "1m", OPEN_MS - MINUTE_MS, frame.tobytes())], entries, manifest)
+        self.staging(attempt).write([("RIVN", "1m", DAY, OPEN_MS - MINUTE_MS, frame.tobytes())], entries, manifest)
 
     def staging(self, attempt: str = ATTEMPT) -> Staging:
         return Staging(self.client, self.keys.session, 0, attempt, LIFETIME_MS)
@@ -105,8 +135,9 @@ class Bench:
         return found
 
     def commit(self, operation: Operation, attempt: str = ATTEMPT) -> str:
-        record = SymbolRecord("XNYS", ZONE, None, feed_name(OPERATION, 0), MANIFEST.through_ms, OPEN_MS)
-        commit = Commit({0: attempt}, {"RIVN": record}, [(attempt, "RIVN", "1m")], END_MS)
+        record = SymbolRecord(CALENDAR, ZONE, None, feed_name(OPERATION, 0), MANIFEST.through_ms, OPEN_MS)
+        days = {CALENDAR: self.tape.days}
+        commit = Commit({0: attempt}, {"RIVN": record}, [(attempt, "RIVN", "1m", DAY)], days, END_MS, "hash-added")
         reply = Reply(operation.command, operation.entry, "ok", None, {"RIVN": {"status": "added"}})
         return self.operations.end(operation, commit, reply, {"op": "add-symbol", "id": operation.command})
 
@@ -142,5 +173,7 @@ class Bench:
                 return self.client.smembers(key)
             case "stream":
                 return self.client.xrange(key), self.client.xinfo_stream(key)["last-generated-id"]
+            case "zset":
+                return self.client.zrange(key, 0, -1, withscores=True)
             case _:
                 return self.client.get(key)

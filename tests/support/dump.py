@@ -40,6 +40,8 @@ def _contents(client: redis.Redis, name: str) -> Any:
             return client.smembers(name)
         case b"stream":
             return client.xrange(name)
+        case b"zset":
+            return client.zrange(name, 0, -1, withscores=True)
         case b"string":
             return client.get(name)
         case other:

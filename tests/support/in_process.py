@@ -9,14 +9,17 @@ from typing import Any
 from coordinator.replay import Replay
 from playhead import config as configs
 from playhead import messages
+from playhead.almanac import Almanac
 from playhead.bars import Bars
 from playhead.codec import bars_of
 from playhead.commands import AddSymbol, Command, Resume, RunUntil, decode_reply, encode, speed_text
 from playhead.config import SessionConfig
 from playhead.connection import connect, text
+from playhead.days import TradingDays
 from playhead.keys import SESSIONS, Keys
 from playhead.messages import Message
 from playhead.scripts import Script
+from playhead.symbols import decode as decode_record
 from producer.publisher import Publisher
 from shared.lease import Lease
 from shared.settings import Settings
@@ -37,15 +40,15 @@ class Inline:
 
 
 class InProcess:
-    """One session, driven step by step until a condition holds."""
+    """One session, driven step by step until a condition holds. `limits` are settings, by their names."""
 
-    def __init__(self, url: str, name: str, config: SessionConfig) -> None:
+    def __init__(self, url: str, name: str, config: SessionConfig, **limits: int) -> None:
         self.keys = Keys(name)
         self.client = connect(url)
         self.client.sadd(SESSIONS, name)
         history = [configs.encode(config), name, 0, speed_text(config.speed)]
         assert _create(self.client, [self.keys.state], history) == 1
-        self._settings = Settings(url, url)
+        self._settings = Settings(url, url, **limits)  # type: ignore[arg-type]  # all that are left are numbers
         self.take_over()
 
     def take_over(self) -> None:
@@ -62,6 +65,12 @@ class InProcess:
             self._publisher.poll()
             self._replay.poll()
             assert time.monotonic() < deadline, f"{what} did not come: {self.client.hgetall(self.keys.state)}"
+
+    def poll(self, times: int) -> None:
+        """So many steps of producer and coordinator."""
+        for _ in range(times):
+            self._publisher.poll()
+            self._replay.poll()
 
     def send(self, command: Command) -> Any:
         """The reply to a command."""
@@ -96,7 +105,17 @@ class InProcess:
 
     def data(self, symbol: str, interval: str) -> Bars:
         """Session data of a symbol."""
-        return bars_of(symbol, interval, self.client.hgetall(self.keys.bars(symbol, interval)))  # type: ignore[arg-type]
+        return self.days_data(symbol, interval, self.days(symbol).day(self.clock_ms()).label)
+
+    def days_data(self, symbol: str, interval: str, day: str) -> Bars:
+        """All that there is of a symbol on one trading day."""
+        runs: Any = self.client.hgetall(self.keys.bars(symbol, interval, day))
+        return bars_of(symbol, interval, runs)
+
+    def days(self, symbol: str) -> TradingDays:
+        """The trading days of a symbol that is there."""
+        record = decode_record(self.client.hget(self.keys.symbols, symbol) or b"")
+        return Almanac(self.client, self.keys).of(record.calendar)
 
     def symbols(self) -> set[str]:
         return {text(symbol) for symbol in self.client.hkeys(self.keys.symbols)}

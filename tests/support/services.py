@@ -20,8 +20,8 @@ from tests.support.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DISTRIBUTION = Path(__file__).resolve().parent / "distribution"
-MODULES = {"coordinator": "coordinator", "producer": "producer", "worker": "workers"}
-READY = {"coordinator": "serving sessions", "producer": "serving sessions", "worker": "taking jobs"}
+MODULES = {"coordinator": "coordinator", "producer": "producer", "worker": "workers", "recorder": "recorder"}
+READY = dict.fromkeys(MODULES, "serving sessions") | {"worker": "taking jobs"}
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 _LINE = re.compile(

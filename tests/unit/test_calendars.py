@@ -1,4 +1,4 @@
-"""The market calendar: hours that a person can check, and `classify` against a slow reference."""
+"""The market calendar: bars and dates that a person can check, and `classify` against a slow reference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from playhead.errors import InvalidInput
 from shared import calendars
-from shared.calendars import TradingSession, calendar, calendar_name_for, expected_starts
+from shared.calendars import calendar, calendar_name_for, expected_starts
 from shared.suffixes import CALENDAR_BY_SUFFIX
 
 DATA = Path(__file__).parent / "data"
@@ -29,29 +29,6 @@ def rows(name: str) -> list[dict[str, str]]:
 
 def ms(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
-
-
-def ms_or_none(text: str) -> int | None:
-    return ms(text) if text else None
-
-
-@pytest.mark.parametrize("row", rows("hours.csv"), ids=lambda row: f"{row['calendar']}-{row['label']}")
-def test_a_session_has_the_hours_that_its_exchange_had_on_that_date(row: dict[str, str]) -> None:
-    label = date.fromisoformat(row["label"])
-    found = calendar(row["calendar"]).sessions(label, label)
-    if not row["open"]:
-        assert found == ()
-        return
-    assert found == (
-        TradingSession(
-            calendar(row["calendar"]).name,
-            label,
-            ms(row["open"]),
-            ms(row["close"]),
-            ms_or_none(row["break_start"]),
-            ms_or_none(row["break_end"]),
-        ),
-    )
 
 
 @pytest.mark.parametrize("row", rows("bar_hours.csv"), ids=lambda row: f"{row['calendar']}-{row['start']}")

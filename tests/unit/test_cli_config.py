@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from playhead.cli.config import absolute_source, listed_symbols, read_symbols, session_config
+from playhead.cli.config import listed_symbols, read_symbols, session_config
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.errors import InvalidInput
+from playhead.uris import absolute_source
 
 
 def configured(**given: Any) -> SessionConfig:

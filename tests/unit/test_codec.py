@@ -121,13 +121,6 @@ def test_bars_cut_into_runs_and_put_together_again_are_the_same(minutes: list[in
     assert len(runs) == (gaps + 1 if minutes else 0)
 
 
-@given(MINUTES, st.integers(-1, 2_002))
-def test_a_read_through_a_time_has_the_bars_that_had_closed_by_then(minutes: list[int], through: int) -> None:
-    runs = {str(m * MINUTE_MS).encode(): pack(np.full((1, 5), float(m))).tobytes() for m in minutes}
-    bars = bars_of("AAPL", "1m", runs, through * MINUTE_MS)
-    assert bars.start_ms.tolist() == [m * MINUTE_MS for m in minutes if m + 1 <= through]
-
-
 def test_runs_are_ordered_by_number_and_not_by_text() -> None:
     runs = {b"9000000": GOOD, b"10000000": GOOD, b"60000": GOOD}
     assert bars_of("AAPL", "1m", runs).start_ms.tolist() == [

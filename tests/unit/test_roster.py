@@ -14,7 +14,7 @@ from coordinator.merge import MergedTick
 from coordinator.roster import Released, Roster
 from playhead.bars import Bars
 from playhead.symbols import SymbolRecord
-from shared.ticks import ticks_of
+from shared.ticks import Closing, ticks_of
 
 MINUTE_MS = 60_000
 START_MS = 1_751_463_000_000  # 2025-07-02 09:30 in New York
@@ -27,10 +27,11 @@ def added(feed: str, through_ms: int) -> SymbolRecord:
     return replace(RECORD, feed=feed, through_ms=through_ms, added_ms=START_MS)
 
 
-def bar(symbol: str, interval: str = "1m", start_ms: int = START_MS) -> Bars:
-    """A bar whose numbers only this symbol has."""
+def bar(symbol: str, interval: str = "1m", start_ms: int = START_MS) -> Closing:
+    """A bar whose numbers only this symbol has, and that closes with the tick."""
     numbers = np.arange(5) + sum(symbol.encode()) * 1_000
-    return Bars(symbol, interval, np.array([start_ms]), numbers.reshape(1, 5).astype(np.float64))
+    bars = Bars(symbol, interval, np.array([start_ms]), numbers.reshape(1, 5).astype(np.float64))
+    return Closing(bars, np.array([CLOSE_MS]))
 
 
 def fields_of(*symbols: str) -> dict[bytes, bytes]:

@@ -19,6 +19,7 @@ DEFAULTS = {
     "staged_lifetime_ms": 600_000,
     "retained_ticks": 10_000,
     "retained_bytes": 268_435_456,
+    "consumer_silence_ms": 10_000,
     "feed_ticks_ahead": 2_048,
     "feed_bytes_ahead": 67_108_864,
     "windows_ahead": 1,

@@ -1,0 +1,1 @@
+"""Measurements: run by hand, on the real services; figures and no assertions."""

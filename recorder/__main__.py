@@ -1,0 +1,21 @@
+"""Runs a recorder: `python -m recorder` or `playhead recorder`."""
+
+from __future__ import annotations
+
+import sys
+
+from recorder.recorder import ROLE, Recorder
+from recorder.wanted import Wanted
+from shared.logs import configure
+from shared.service import Service
+from shared.settings import Settings
+
+
+def main() -> int:
+    """Records all sessions that have a directory for it until it is told to stop. Returns the exit code."""
+    configure(ROLE)
+    return Service(ROLE, Settings.from_environment(), Recorder, Wanted()).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""The digests that a coordinator keeps: of every day that is over, of what stands in Redis, whoever takes over when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from coordinator import digests
+from playhead.bars import Bars
+from playhead.commands import Pause, Resume, Stop, encode
+from playhead.config import SessionConfig, SymbolConfig
+from playhead.digest import CLOCK_FIELD, UNREADABLE, digest_of, parse_field
+from playhead.errors import Fenced
+from shared.derive import derive
+from shared.hours import Hours
+from shared.sources import registry
+from tests.support.in_process import InProcess
+from tests.support.memory_source import MemorySource
+
+SYMBOLS = {"MSFT": "XNYS", "ZM": "XNYS", "AZN.L": "XLON", "7203.T": "XTKS"}
+FIRST, LAST = date(2025, 7, 1), date(2025, 7, 3)
+CONFIG = SessionConfig(
+    tuple(SymbolConfig(symbol) for symbol in ("MSFT", "AZN.L")), FIRST, LAST, "memory:", derive=("15m",), history=1
+)
+NOON = "2025-07-02T12:06-04:00"
+
+
+@pytest.fixture(autouse=True)
+def memory(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[None]:
+    """A source that has every other minute of a week."""
+    monkeypatch.setitem(registry._BUILT_IN, "memory", "tests.support.memory_source:MemorySource")
+    monkeypatch.setenv("PLAYHEAD_REDIS_URL", redis_url)
+    monkeypatch.delenv("PLAYHEAD_QUEUE_URL", raising=False)
+    starts: dict[str, list[int]] = {}
+    for symbol, calendar in SYMBOLS.items():
+        hours = Hours.of(calendar, date(2025, 6, 27), LAST)
+        ranges = [each for day in hours.days for each in day.ranges]
+        starts[symbol] = [at for first, last in ranges for at in range(first, last, 120_000)]
+    MemorySource.hold(starts, "1m")
+    yield
+    MemorySource.held = {}
+
+
+@pytest.fixture
+def session(redis_url: str, session_name: str) -> Iterator[InProcess]:
+    session = InProcess(redis_url, session_name, CONFIG)
+    yield session
+    session.close()
+
+
+def kept(session: InProcess) -> dict[str, dict[str, str]]:
+    """All digests."""
+    found: Any = session.client.hgetall(session.keys.digests)
+    return {name.decode(): json.loads(value) for name, value in found.items() if name.decode() != CLOCK_FIELD}
+
+
+def clock_field(session: InProcess) -> int | None:
+    found = session.client.hget(session.keys.digests, CLOCK_FIELD)
+    return None if found is None else int(found)
+
+
+def right(symbol: str, interval: str, day: str, until_ms: int = 1 << 60) -> str:
+    """The digest of what the source has of a day, as far as it has closed by a time."""
+    hours = Hours.of(SYMBOLS[symbol], FIRST, LAST)
+    (of,) = [each for each in hours.days if each.label == day]
+    bars: Bars = MemorySource.held[symbol].between(of.open_ms, of.close_ms)
+    if interval != "1m":
+        bars = derive(bars, interval, hours.days)
+    step_ms = 60_000 if interval == "1m" else 900_000
+    return digest_of(bars.where(bars.start_ms + step_ms <= until_ms))
+
+
+def end(session: InProcess) -> None:
+    session.run(lambda: clock_field(session) is not None, "the last digests")
+
+
+def test_every_day_of_every_symbol_is_digested_from_the_day_it_was_added_on(session: InProcess) -> None:
+    session.run(lambda: session.clock_ms() > 0 and session.client.scard(session.keys.holds) == 0, "the history")
+    session.run_until(NOON)
+    assert session.add(["ZM", "7203.T"]).status == "ok"
+    session.finish()
+    end(session)
+    found = kept(session)
+    later = {symbol: {"2025-07-02", "2025-07-03"} for symbol in ("ZM", "7203.T")}
+    days = {"MSFT": {"2025-07-01", "2025-07-02", "2025-07-03"}, "AZN.L": {"2025-07-01", "2025-07-02", "2025-07-03"}}
+    expected = {
+        (symbol, interval, day) for symbol, of in (days | later).items() for day in of for interval in ("1m", "15m")
+    }
+    flat = {(symbol, *parse_field(name)[:0:-1]): each for name, of in found.items() for symbol, each in of.items()}
+    assert flat.keys() == expected
+    assert flat == {(symbol, interval, day): right(symbol, interval, day) for symbol, interval, day in expected}
+    assert clock_field(session) == session.clock_ms()
+
+
+def test_a_symbol_that_is_added_after_the_close_is_digested_then(session: InProcess) -> None:
+    session.run_until("2025-07-01T16:30-04:00")
+    session.run(lambda: "XNYS:2025-07-01:15m" in kept(session), "the digests of the day that is over")
+    assert set(kept(session)["XNYS:2025-07-01:1m"]) == {"MSFT"}
+    assert session.add(["ZM"]).status == "ok"
+    session.send(Pause())
+    session.run(lambda: "ZM" in kept(session)["XNYS:2025-07-01:15m"], "its digests")
+    assert kept(session)["XNYS:2025-07-01:1m"] == {each: right(each, "1m", "2025-07-01") for each in ("MSFT", "ZM")}
+
+
+def test_what_is_under_way_at_a_stop_is_digested_as_far_as_it_is(session: InProcess) -> None:
+    session.run_until(NOON)
+    session.send(Stop())
+    end(session)
+    clock_ms = session.clock_ms()
+    assert clock_field(session) == clock_ms
+    assert kept(session)["XNYS:2025-07-02:1m"] == {"MSFT": right("MSFT", "1m", "2025-07-02", clock_ms)}
+    assert kept(session)["XNYS:2025-07-02:15m"] == {"MSFT": right("MSFT", "15m", "2025-07-02", clock_ms)}
+    assert "XNYS:2025-07-03:1m" not in kept(session)
+
+
+def test_a_session_that_the_producer_ends_while_it_is_waited_for_is_digested_too(session: InProcess) -> None:
+    session.run_until(NOON)
+    clock_ms = session.clock_ms()
+    session._publisher._feed.fail("the disk is gone")
+    end(session)
+    assert session.client.hget(session.keys.state, "status") == b"failed"
+    assert clock_field(session) == clock_ms
+    assert kept(session)["XNYS:2025-07-02:1m"] == {"MSFT": right("MSFT", "1m", "2025-07-02", clock_ms)}
+
+
+def test_whoever_takes_over_in_the_middle_of_it_does_what_is_missing(
+    session: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "CHUNK", 1)
+    session.run_until(NOON)
+    assert session.add(["ZM"]).status == "ok"
+    session.client.xadd(session.keys.commands, encode(Resume()))  # type: ignore[arg-type]  # redis-py's is invariant
+    while clock_field(session) is None:
+        for _ in range(7):
+            session._publisher.poll()
+            session._replay.poll()
+        session.take_over()
+    found = kept(session)
+    assert found["XNYS:2025-07-02:15m"] == {each: right(each, "15m", "2025-07-02") for each in ("MSFT", "ZM")}
+    assert found["XNYS:2025-07-03:1m"] == {each: right(each, "1m", "2025-07-03") for each in ("MSFT", "ZM")}
+    assert found["XNYS:2025-07-01:1m"] == {"MSFT": right("MSFT", "1m", "2025-07-01")}
+
+
+def test_what_is_digested_is_what_stands_in_redis(session: InProcess) -> None:
+    session.run_until(NOON)
+    key = session.keys.bars("MSFT", "1m", "2025-07-02")
+    gone = sorted(session.client.hkeys(key))[0]
+    session.client.hdel(key, gone)
+    session.client.set(session.keys.bars("MSFT", "15m", "2025-07-02"), "a hand has been here")
+    session.send(Stop())
+    end(session)
+    left = session.days_data("MSFT", "1m", "2025-07-02")
+    assert kept(session)["XNYS:2025-07-02:1m"] == {"MSFT": digest_of(left)}
+    assert kept(session)["XNYS:2025-07-02:15m"] == {"MSFT": UNREADABLE}
+
+
+def test_a_coordinator_that_was_replaced_writes_no_digests(redis_url: str, session_name: str) -> None:
+    old = InProcess(redis_url, session_name, replace(CONFIG, history=0))
+    try:
+        old.run_until(NOON)
+        before = old._replay
+        old.take_over()
+        old.client.delete(old.keys.digests)
+        with pytest.raises(Fenced, match="another coordinator"):
+            before._digests._write([("XNYS:2025-07-01:1m", "{}")])
+        assert not old.client.exists(old.keys.digests)
+    finally:
+        old.close()
