@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from coordinator.dispatch import Dispatcher
 from coordinator.operation import NOTHING, Commit, Operation, Operations, feed_name
-from coordinator.store import State
+from coordinator.state import State
 from playhead.commands import Reply
 from playhead.days import TradingDays
 from playhead.errors import InvalidInput, PlayheadError

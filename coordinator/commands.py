@@ -12,7 +12,8 @@ from uuid import uuid4
 from coordinator.addition import journaled
 from coordinator.operation import Operations, jobs_of
 from coordinator.removal import Removals
-from coordinator.store import USER_HOLD, Effect, State, Store
+from coordinator.state import State
+from coordinator.store import USER_HOLD, Effect, Store
 from playhead.commands import (
     SCHEDULED,
     AddSymbol,

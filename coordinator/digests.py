@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
-from coordinator.store import State, Store
+from coordinator.state import State
+from coordinator.store import Store
 from playhead.connection import text
 from playhead.days import NEVER_MS, TradingDays
 from playhead.digest import CLOCK_FIELD, UNREADABLE, digest_of_runs, field_of, parse_field

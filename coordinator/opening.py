@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 
 from coordinator.commands import stop_ms
-from coordinator.store import State, Store
+from coordinator.state import State
+from coordinator.store import Store
 from playhead.commands import decode, encode
 from playhead.config import SessionConfig
 from playhead.days import TradingDays

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from coordinator.store import State, Store, flat
+from coordinator.state import State
+from coordinator.store import Store, flat
 from playhead.commands import Reply, encode_reply
 from playhead.entries import time_ms
 from playhead.errors import Fenced

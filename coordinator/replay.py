@@ -20,11 +20,13 @@ from coordinator.commands import Commands, Incoming
 from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
 from coordinator.merge import Merge
+from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.opening import first_calendars, open_session
 from coordinator.operation import Operations, jobs_of
 from coordinator.retention import Retention
 from coordinator.roster import Released, Roster
-from coordinator.store import Move, State, Store, days_that_open, hash_with_days
+from coordinator.state import State
+from coordinator.store import Store
 from playhead.days import NEVER_MS
 from playhead.entries import order
 from playhead.errors import Malformed

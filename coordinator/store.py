@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
 import redis
 
-from coordinator.batch import Run
-from coordinator.roster import Released
+from coordinator.move import Move, days_that_open, hash_with_days
+from coordinator.state import State
 from playhead.commands import Reply, encode_reply, parse_speed
-from playhead.config import EXPECT_HOLD, SessionConfig
+from playhead.config import EXPECT_HOLD
 from playhead.config import decode as decode_config
 from playhead.connection import text
 from playhead.days import TradingDays
 from playhead.days import encode as encode_days
-from playhead.entries import order, time_ms
+from playhead.entries import time_ms
 from playhead.errors import Fenced, SessionNotFound, sendable
 from playhead.keys import Keys
 from playhead.names import is_consumer
@@ -26,7 +26,6 @@ from playhead.symbols import MAIN_FEED, SymbolRecord
 from playhead.symbols import decode as decode_record
 from playhead.symbols import encode as encode_record
 from shared import run_hash
-from shared.hours import Hours
 from shared.lease import Lease
 from shared.scripts import script
 
@@ -42,55 +41,6 @@ _ANSWER: Final = script("answer")
 _TRIM: Final = script("trim")
 
 
-@dataclass(slots=True)
-class State:
-    """What the coordinator knows of its session. Redis has the truth: a new one is read wherever that may differ.
-
-    `warming` says that the first history is still to be read, `due` is the number and the market time of the next
-    scheduled command. `removed` are the symbols that were removed and that positions before that still see, by the name
-    `<symbol> <since>`.
-    """
-
-    status: str
-    config: SessionConfig
-    records: dict[str, SymbolRecord]
-    clock_ms: int
-    end_ms: int
-    zone: str
-    speed: float | None
-    stop_ms: int | None
-    stop_ticks: int | None
-    commands_at: str
-    trimmed: str
-    operation: bool
-    warming: bool
-    due: tuple[str, int] | None
-    run_hash: str
-    removed: dict[str, SymbolRecord] = field(default_factory=dict)
-
-    @property
-    def ended(self) -> bool:
-        return self.status in ("finished", "stopped", "failed")
-
-    def hours(self, calendar: str) -> Hours:
-        """Those of a calendar in this session."""
-        return Hours.in_session(calendar, self.config)
-
-    @property
-    def calendars(self) -> list[str]:
-        """Those of its symbols, sorted."""
-        return sorted({record.calendar for record in self.records.values()})
-
-    def first_day(self, days: TradingDays, clock_ms: int) -> int:
-        """The first day whose session data a reader at a clock may see."""
-        return max(0, days.current(clock_ms) - self.config.history)
-
-    def removed_by(self, entry: str) -> list[str]:
-        """The names of what was removed at an entry or before it."""
-        here = order(entry)
-        return [name for name, each in self.removed.items() if each.removed_entry and order(each.removed_entry) <= here]
-
-
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What a command does beside being answered. With `at_ms` it is `scheduled` for that market time, as JSON."""
@@ -103,27 +53,6 @@ class Effect:
     delete: Sequence[str] = ()
     at_ms: int | None = None
     scheduled: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What one move of the clock releases.
-
-    `runs` are the bars of `ticks`, for session data; `days` has the trading day of each symbol. `feeds` says for each
-    feed whether it has ended and can go. `opening` are the trading days that open at `to_ms`. `joined` is how many
-    registrations of consumers are known, empty where that does not matter.
-    """
-
-    from_ms: int
-    to_ms: int
-    ticks: Sequence[tuple[int, Sequence[Released]]] = ()
-    runs: Iterable[Run] = ()
-    days: Mapping[str, str] = field(default_factory=dict)
-    feeds: Mapping[str, bool] = field(default_factory=dict)
-    opening: Sequence[tuple[str, str]] = ()
-    ticks_left: int | None = None
-    run_hash: str = ""
-    joined: str = ""
 
 
 class Store:
@@ -371,18 +300,6 @@ class Store:
         if outcome == "fenced":
             raise Fenced(f"session {self.keys.session} has another coordinator now")
         return outcome
-
-
-def days_that_open(calendars: Mapping[str, TradingDays], clock_ms: int) -> list[tuple[str, str]]:
-    """Calendar and date of each trading day that opens at this time."""
-    return [(name, label) for name, days in sorted(calendars.items()) if (label := days.opened(clock_ms))]
-
-
-def hash_with_days(before: str, clock_ms: int, opening: Iterable[tuple[str, str]]) -> str:
-    """The run hash after the events of trading days that open."""
-    for calendar, label in opening:
-        before = run_hash.after_event(before, clock_ms, "day-opened", calendar, label)
-    return before
 
 
 def flat(fields: Mapping[str, str]) -> list[str]:

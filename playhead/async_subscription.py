@@ -16,21 +16,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-import weakref
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
-from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
-import redis
 from redis.client import Pipeline
 
-from playhead import messages
-from playhead.connection import connect
+from playhead.caller import Caller, ended
 from playhead.errors import InvalidInput, PlayheadError, RedisUnavailable
+from playhead.halves import Halves, Stopped
 from playhead.keys import Keys
 from playhead.messages import Message
 from playhead.subscription import Subscription
@@ -66,13 +63,13 @@ class AsyncSubscription(AsyncIterator[Message]):
         """`attach` is told of the subscription once it is open, and raises where it cannot be taken."""
         self.name = name
         """The registered consumer's name; `None` for an anonymous reader."""
-        self._open_halves = partial(_Halves.open, url, keys, name, from_start, patience_s)
+        self._open_halves = partial(Halves.open, url, keys, name, from_start, patience_s)
         self._attach = attach
         self._stop = threading.Event()
         self._thread_name = f"playhead-subscription-{name or keys.session}"
-        self._worker: _Worker | None = None
-        self._opening: Future[_Halves] | None = None
-        self._halves: _Halves | None = None
+        self._caller: Caller | None = None
+        self._opening: Future[Halves] | None = None
+        self._halves: Halves | None = None
         self._looking: Future[bool] | None = None
         self._last: Future[Any] | None = None
         self._closing: Future[None] | None = None
@@ -165,7 +162,7 @@ class AsyncSubscription(AsyncIterator[Message]):
         """
         self._begin_to_close()
         if self._closing is not None:
-            await _ended(self._closing)
+            await ended(self._closing)
             self._closing.result()
 
     async def _next(self) -> Message:
@@ -175,7 +172,7 @@ class AsyncSubscription(AsyncIterator[Message]):
         halves = await self._open()
         while True:
             while self._last is not None and not self._last.done():  # perhaps one whose `await` was cancelled
-                await _ended(self._last)
+                await ended(self._last)
             if self._over:
                 raise StopAsyncIteration
             looking, self._looking = self._looking, None
@@ -192,25 +189,25 @@ class AsyncSubscription(AsyncIterator[Message]):
                 return message  # between taking and handing over there is no `await`
             self._looking = self._submit(halves.look)
 
-    def _outcome(self, halves: _Halves, looking: Future[bool]) -> bool:
+    def _outcome(self, halves: Halves, looking: Future[bool]) -> bool:
         """Whether there may be an item after a look. Raises its error."""
         try:
             return looking.result()
-        except _Stopped:
+        except Stopped:
             return False
         finally:
             if halves.closed:
                 self._begin_to_close()
 
-    async def _open(self) -> _Halves:
+    async def _open(self) -> Halves:
         if self._over:
             raise _closed()
         if self._halves is None:
             if self._opening is None:
-                self._worker = _Worker(self._thread_name)
+                self._caller = Caller(self._thread_name)
                 self._opening = self._submit(partial(self._open_halves, self._stop))
             opening = self._opening
-            await _ended(opening)
+            await ended(opening)
             if self._halves is None:
                 if self._over:
                     raise _closed()
@@ -224,7 +221,7 @@ class AsyncSubscription(AsyncIterator[Message]):
         return self._halves
 
     @property
-    def _opened(self) -> _Halves:
+    def _opened(self) -> Halves:
         if self._halves is None:
             raise InvalidInput("the subscription is not open yet; open it with `async with`")
         return self._halves
@@ -232,16 +229,16 @@ class AsyncSubscription(AsyncIterator[Message]):
     async def _run(self, function: Callable[[], T]) -> T:
         """What a function returns in the thread. Being cancelled does not end it."""
         call = self._submit(function)
-        await _ended(call)
+        await ended(call)
         try:
             return call.result()
-        except _Stopped:
+        except Stopped:
             raise _closed() from None
 
     def _submit(self, function: Callable[[], T]) -> Future[T]:
-        if self._over or self._worker is None:
+        if self._over or self._caller is None:
             raise _closed()
-        call = self._worker.submit(function)
+        call = self._caller.submit(function)
         self._last = call
         return call
 
@@ -250,167 +247,18 @@ class AsyncSubscription(AsyncIterator[Message]):
         if self._over:
             return
         self._over = True
-        if self._worker is not None and self._opening is not None:
+        if self._caller is not None and self._opening is not None:
             self._stop.set()
-            self._closing = self._worker.submit(partial(_close, self._opening, self._stop))
-            self._worker.end()
+            self._closing = self._caller.submit(partial(_close, self._opening, self._stop))
+            self._caller.end()
 
 
-class _Halves(Subscription):
-    """A subscription in two halves: `look` waits and hands nothing out, `take` hands out and waits for nothing.
-
-    Its connections are its own, so the thread that looks shares none with the session. Once `stop` is set nothing
-    more is sent: who waits for a Redis that is away waits no longer.
-    """
-
-    _may_fetch = False
-    _stop: threading.Event
-
-    @classmethod
-    def open(
-        cls, url: str, keys: Keys, name: str | None, from_start: bool, patience_s: float | None, stop: threading.Event
-    ) -> _Halves:
-        """Begins to follow, with connections of its own. Raises what `Subscription` raises."""
-        client = connect(url)
-        _send_nothing_after(stop, client)
-        try:
-            halves = cls(client, url, keys, name, from_start, patience_s)
-        except BaseException:
-            client.close()
-            raise
-        halves._stop = stop
-        return halves
-
-    def look(self) -> bool:
-        """Ends the item in hand and asks the server for what follows, for a second at most. False at the end.
-
-        Raises what following raises.
-        """
-        if self._ready:
-            return True
-        self._may_fetch = True
-        try:
-            next(self)
-        except StopIteration:
-            return False
-        except _Looked:
-            return True
-        finally:
-            self._may_fetch = False
-        raise AssertionError("an item was handed out by a look")  # it would be lost: `_fetch` is always in its way
-
-    def take(self) -> Message | None:
-        """The next item, and the position moves to it; `None` where the server is needed first.
-
-        Raises what following raises, and does not close then.
-        """
-        if not self._ready:
-            return None
-        try:
-            return self._next()
-        except _Looked:  # what was here could not be understood, and was skipped
-            return None
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._stop.set()
-            self._client.close()
-
-    @property
-    def _ready(self) -> bool:
-        """Whether an item is here, and nothing is to be asked or saved before it."""
-        if self.closed or not self._entries or self._is_waited_for or isinstance(self._in_hand, messages.LAST):
-            return False
-        return self._consumer is None or not self._consumer._heartbeat.refused
-
-    def _fetch(self) -> None:
-        if self._may_fetch:
-            super()._fetch()
-        raise _Looked
-
-
-class _Looked(Exception):
-    """The one look at the server is over, or there may be none."""
-
-
-class _Stopped(Exception):
-    """Nothing more may be sent. No `PlayheadError`: it must not be taken for an error of following."""
-
-
-class _Worker:
-    """A thread that does one call after the other, in their order. It ends with `end`, or with the object.
-
-    It is not one of `concurrent.futures`: the interpreter waits for those, and one may wait for Redis for ever.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        threading.Thread(target=_work, args=(self._calls,), name=name, daemon=True).start()
-        weakref.finalize(self, self._calls.put, None)
-
-    def submit(self, function: Callable[[], T]) -> Future[T]:
-        """Has the thread call a function."""
-        future: Future[T] = Future()
-        self._calls.put(partial(_settle, future, function))
-        return future
-
-    def end(self) -> None:
-        """Ends the thread after the calls that it has."""
-        self._calls.put(None)
-
-
-def _work(calls: SimpleQueue[Callable[[], None] | None]) -> None:
-    while (call := calls.get()) is not None:
-        call()
-        del call  # a thread that waits keeps nobody alive
-
-
-def _settle(future: Future[T], function: Callable[[], T]) -> None:
-    try:
-        result = function()
-    except BaseException as error:  # noqa: BLE001  # whoever awaits the call is told
-        future.set_exception(error)
-    else:
-        future.set_result(result)
-
-
-def _close(opening: Future[_Halves], stop: threading.Event) -> None:
+def _close(opening: Future[Halves], stop: threading.Event) -> None:
     """Closes what was opened, if it was. It is the thread's last call."""
     if opening.exception() is None and not opening.result().closed:
         stop.clear()
         opening.result().close()
 
 
-def _send_nothing_after(stop: threading.Event, client: redis.Redis) -> None:
-    """Has a client raise `_Stopped` in place of sending, once `stop` is set."""
-    get_connection = client.connection_pool.get_connection
-
-    def guarded(*args: Any, **options: Any) -> Any:
-        if stop.is_set():
-            raise _Stopped
-        return get_connection(*args, **options)
-
-    client.connection_pool.get_connection = guarded  # type: ignore[method-assign]
-
-
 def _closed() -> InvalidInput:
     return InvalidInput("the subscription is closed; subscribe again")
-
-
-async def _ended(call: Future[Any]) -> None:
-    """Waits until a call of the thread has ended. Where that is cancelled the call goes on.
-
-    An asyncio future in its place could not hold every error, and would complain of those that nobody asks for.
-    """
-    if call.done():
-        return
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-
-    def tell(_: Future[Any]) -> None:
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(ended.set)
-
-    call.add_done_callback(tell)
-    await ended.wait()

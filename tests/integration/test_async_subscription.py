@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from playhead.async_subscription import AsyncSubscription, _Halves
+from playhead.async_subscription import AsyncSubscription
 from playhead.connection import connect, text
 from playhead.errors import (
     ConsumerFellBehind,
@@ -24,6 +24,7 @@ from playhead.errors import (
     SessionFailed,
     SessionNotFound,
 )
+from playhead.halves import Halves
 from playhead.messages import Message, SessionFailure, Tick
 from playhead.session import Session
 from shared.redis_server import RedisServer
@@ -88,14 +89,14 @@ class Gate:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate = Gate()
-    exchange = _Halves._exchange
+    exchange = Halves._exchange
 
-    def guarded(halves: _Halves) -> Any:
+    def guarded(halves: Halves) -> Any:
         answer = exchange(halves)
         gate.pass_through()
         return answer
 
-    monkeypatch.setattr(_Halves, "_exchange", guarded)
+    monkeypatch.setattr(Halves, "_exchange", guarded)
     yield gate
     gate.open()
 
@@ -134,7 +135,7 @@ async def cancelled(task: asyncio.Task[Any]) -> None:
         await task
 
 
-def halves_of(messages: AsyncSubscription) -> _Halves:
+def halves_of(messages: AsyncSubscription) -> Halves:
     assert messages._halves is not None
     return messages._halves
 

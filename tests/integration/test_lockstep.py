@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from coordinator.store import Move, Store
+from coordinator.move import Move
+from coordinator.store import Store
 from playhead.cli.summary import show_json, show_lines
 from playhead.commands import AddSymbol, Pause, Resume, RunUntil, Speed, Step, decode_reply, encode
 from playhead.config import SessionConfig, SymbolConfig

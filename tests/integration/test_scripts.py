@@ -10,9 +10,11 @@ import pytest
 
 from coordinator.consumers import Consumers
 from coordinator.digests import Digests
+from coordinator.move import Move
 from coordinator.operation import NOTHING
 from coordinator.removal import Removals
-from coordinator.store import USER_HOLD, Effect, Move, State
+from coordinator.state import State
+from coordinator.store import USER_HOLD, Effect
 from playhead.commands import Reply
 from playhead.errors import Fenced
 from recorder.recorder import Recorder

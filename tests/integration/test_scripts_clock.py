@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from coordinator.batch import runs_of_ticks
-from coordinator.store import Move
+from coordinator.move import Move
 from playhead import days as trading_days
 from playhead import messages
 from playhead.codec import BAR_BYTES

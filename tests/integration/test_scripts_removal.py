@@ -10,7 +10,8 @@ import pytest
 
 from coordinator.operation import feed_name
 from coordinator.removal import Removals
-from coordinator.store import USER_HOLD, Effect, State
+from coordinator.state import State
+from coordinator.store import USER_HOLD, Effect
 from playhead.commands import Reply
 from playhead.errors import Fenced
 from playhead.symbols import decode as decode_record

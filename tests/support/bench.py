@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from coordinator.batch import runs_of_ticks
+from coordinator.move import Move
 from coordinator.operation import Commit, Operation, Operations, feed_name
 from coordinator.roster import Released
-from coordinator.store import Move, State, Store
+from coordinator.state import State
+from coordinator.store import Store
 from playhead.codec import group_field, pack, pack_names
 from playhead.commands import Reply
 from playhead.connection import text
