@@ -15,14 +15,14 @@ from redis.exceptions import ResponseError
 from coordinator.addition import Addition, WarmUpFailed
 from coordinator.attendance import Attendance
 from coordinator.batch import runs_of_ticks
-from coordinator.clock import Clock
 from coordinator.commands import Commands, Incoming
 from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
 from coordinator.merge import Merge
 from coordinator.move import Move, days_that_open, hash_with_days
-from coordinator.opening import first_calendars, open_session
+from coordinator.opening import open_session
 from coordinator.operation import Operations, jobs_of
+from coordinator.pace import IDLE_MS, Pace
 from coordinator.retention import Retention
 from coordinator.roster import Released, Roster
 from coordinator.state import State
@@ -30,10 +30,8 @@ from coordinator.store import Store
 from playhead.days import NEVER_MS
 from playhead.entries import order
 from playhead.errors import Malformed
-from playhead.intervals import interval_ms
 from playhead.symbols import MAIN_FEED
 from playhead.times import full_clock_text
-from shared.hours import open_ranges
 from shared.lease import Lease
 from shared.logs import SessionLog
 from shared.request import AdditionRequest, SymbolRequest
@@ -49,8 +47,6 @@ HELD_MS: Final = 50
 """How long a wait lasts while there is a hold: one that is removed by hand is noticed after that."""
 WARM_UP: Final = "warm-up"
 """The hold of a session whose first history is being read."""
-IDLE_MS: Final = 100
-"""The longest wait for anything."""
 
 
 class Replay:
@@ -71,8 +67,7 @@ class Replay:
         self._retention.note(*self._store.kept())
         self._incoming: deque[Incoming] = deque()
         self._addition: Addition | None = None
-        self._clock = Clock((), None, 0, 0.0)
-        self._clock_of: tuple[float | None, set[str]] | None = None
+        self._pace = Pace()
         self._load(taken_over=True)
         self._commands_read = self._state.commands_at
         self._idle_ms = 0
@@ -99,7 +94,7 @@ class Replay:
             self._load()
             return 0
         if self._addition is not None:
-            self._clock.suspend(time.monotonic())
+            self._pace.clock.suspend(time.monotonic())
             if not self._addition.check():
                 return HELD_MS
             try:
@@ -149,7 +144,7 @@ class Replay:
         carried = {record.feed for record in state.records.values() if record.through_ms > state.clock_ms}
         self._merge.follow({MAIN_FEED, *carried}, state.clock_ms)
         self._set_days()
-        self._set_clock()
+        self._pace.follow(state)
         self._held = self._store.held()
         operation = self._operations.load() if state.operation else None
         if operation is None:
@@ -167,12 +162,6 @@ class Replay:
         labels = {name: days.day(state.clock_ms).label for name, days in self._days.items()}
         self._labels = {symbol: labels[record.calendar] for symbol, record in state.records.items()}
 
-    def _next_open_ms(self) -> int:
-        return min((days.next_open_ms(self._state.clock_ms) for days in self._days.values()), default=NEVER_MS)
-
-    def _due_ms(self) -> int:
-        return NEVER_MS if self._state.due is None else self._state.due[1]
-
     def _warm_up(self) -> None:
         """Begins to read the history of the symbols that the session begins with."""
         state = self._state
@@ -180,24 +169,6 @@ class Replay:
         request = AdditionRequest(jobs_of(asked), warm_up=True)
         self._operations.begin(state.clock_ms, WARM_UP, "", uuid4().hex, request, WARM_UP)
         self._log.info("reading %d days of history", state.config.history)
-
-    def _set_clock(self) -> None:
-        """Makes the clock anew where speed or hours have changed; it goes on from where it was."""
-        state = self._state
-        if state.status == "created" or state.ended:
-            return
-        # Where all symbols were removed, the pace is that of those that the session began with.
-        calendars = set(state.calendars) or set(first_calendars(state.config))
-        if self._clock_of == (state.speed, calendars):
-            return
-        now_s = time.monotonic()
-        ranges = open_ranges([state.hours(name) for name in calendars])
-        if ranges[-1][1] < state.end_ms:
-            # The end stays where an exchange closes whose symbols were removed; until then nobody's hours pass.
-            ranges.append((state.end_ms - 1, state.end_ms))
-        reading_ms = self._clock.reading(now_s)
-        self._clock = Clock(ranges, state.speed, max(state.clock_ms, reading_ms or 0), now_s)
-        self._clock_of = (state.speed, calendars)
 
     def _read(self, block_ms: int) -> None:
         """Takes what is new in the commands, the feeds and the reports of an addition."""
@@ -236,62 +207,39 @@ class Replay:
             self._held = self._store.held()
             if self._held:
                 self._attendance.goes_on()
-                self._clock.suspend(time.monotonic())
+                self._pace.clock.suspend(time.monotonic())
                 return HELD_MS
         if not self._make_room():
-            self._clock.suspend(time.monotonic())
+            self._pace.clock.suspend(time.monotonic())
             return HELD_MS
         now_s = time.monotonic()
-        self._clock.resume(now_s)
+        self._pace.clock.resume(now_s)
         # Never over a day that opens, nor over a scheduled command: what a move releases is of one day of a symbol.
-        self._bounds = {state.end_ms, state.stop_ms or state.end_ms, self._next_open_ms(), self._due_ms()}
-        target_ms = min(self._merge.frontier_ms(), *self._bounds)
+        opens = (days.next_open_ms(state.clock_ms) for days in self._days.values())
+        bounds = {state.end_ms, state.stop_ms or state.end_ms, state.due_ms, min(opens, default=NEVER_MS)}
+        frontier_ms = self._merge.frontier_ms()
+        target_ms = min(frontier_ms, *bounds)
         # A step is taken at once, at any speed.
-        reading_ms = self._clock.reading(now_s) if state.stop_ticks is None else None
+        reading_ms = self._pace.clock.reading(now_s) if state.stop_ticks is None else None
         if reading_ms is not None:
             target_ms = min(target_ms, reading_ms)
         most = 1 if reading_ms is not None else self._settings.batch_ticks
         room = self._attendance.room()
         ticks = self._merge.peek(target_ms, min(most, state.stop_ticks or most, room or most))
-        clock_ms = ticks[-1].close_ms if ticks else self._empty_target(target_ms)
+        clock_ms = ticks[-1].close_ms if ticks else self._pace.without_bars(state, target_ms, bounds)
         if room == 0 and (clock_ms > state.clock_ms or state.clock_ms >= state.end_ms):
             self._attendance.waits(self._attendance.behind)
-            self._clock.hold_back(state.clock_ms, now_s)
+            self._pace.clock.hold_back(state.clock_ms, now_s)
             return IDLE_MS
         self._attendance.goes_on()
         if clock_ms > state.clock_ms:
             self._advance(clock_ms, [(tick.close_ms, self._roster.arrange(tick)) for tick in ticks])
-            waits = self._attendance.room() == 0 and state.clock_ms == clock_ms < self._due_ms()
+            waits = self._attendance.room() == 0 and state.clock_ms == clock_ms < state.due_ms
             return IDLE_MS if waits else 0
         if state.clock_ms >= state.end_ms:
             self._finish()
             return 0
-        return self._wait_ms(now_s)
-
-    def _empty_target(self, target_ms: int) -> int:
-        """Where the clock goes without a bar: to a stop or the end, and at a pace along the grid of the interval.
-
-        Where nothing paces it, as far as it is known that no bar comes: windows are opened a bounded distance ahead of
-        the clock, so one that stood over a weekend would wait for ever.
-        """
-        state = self._state
-        unpaced = self._clock.speed is None or state.stop_ticks is not None
-        if unpaced or target_ms in self._bounds:
-            return target_ms
-        return target_ms - target_ms % interval_ms(state.config.interval)
-
-    def _wait_ms(self, now_s: float) -> int:
-        state = self._state
-        if self._clock.speed is None or self._merge.frontier_ms() <= state.clock_ms:
-            self._clock.hold_back(state.clock_ms, now_s)
-            return IDLE_MS
-        step_ms = interval_ms(state.config.interval)
-        due_ms = state.clock_ms - state.clock_ms % step_ms + step_ms
-        next_ms = self._merge.next_ms()
-        if next_ms is not None:
-            due_ms = min(next_ms, due_ms)
-        due_ms = min([due_ms, *(at_ms for at_ms in self._bounds if at_ms > state.clock_ms)])
-        return max(1, int(min(IDLE_MS, self._clock.wait_s(due_ms, now_s) * 1000)))
+        return self._pace.wait_ms(state, now_s, frontier_ms, bounds, self._merge.next_ms())
 
     def _advance(self, clock_ms: int, ticks: Sequence[tuple[int, Sequence[Released]]]) -> None:
         state = self._state
@@ -332,7 +280,7 @@ class Replay:
             if ended:
                 del self._merge.feeds[name]
         if left is not None:
-            self._clock.anchor(clock_ms, time.monotonic())
+            self._pace.clock.anchor(clock_ms, time.monotonic())
         stopped = clock_ms == state.stop_ms or left == 0
         state.clock_ms, state.stop_ticks, state.run_hash = clock_ms, left, after
         if opening:

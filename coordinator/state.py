@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from playhead.config import SessionConfig
-from playhead.days import TradingDays
+from playhead.days import NEVER_MS, TradingDays
 from playhead.entries import order
 from playhead.symbols import SymbolRecord
 from shared.hours import Hours
@@ -40,6 +40,11 @@ class State:
     @property
     def ended(self) -> bool:
         return self.status in ("finished", "stopped", "failed")
+
+    @property
+    def due_ms(self) -> int:
+        """The market time of the next scheduled command."""
+        return NEVER_MS if self.due is None else self.due[1]
 
     def hours(self, calendar: str) -> Hours:
         """Those of a calendar in this session."""
