@@ -137,7 +137,9 @@ class SessionConfig:
 
 def check_derived(interval: str, base: str) -> str:
     """The interval, if bars of it can be made of bars of `base`. Raises `InvalidInput`."""
-    if interval_ms(interval) % interval_ms(base) or interval_ms(interval) == interval_ms(base):
+    if interval_ms(interval) == interval_ms(base):
+        raise InvalidInput(f"interval {interval} is as long as the bars of {base} themselves; derive longer ones")
+    if interval_ms(interval) % interval_ms(base):
         raise InvalidInput(f"interval {interval} is not a multiple of {base}, so it cannot be made of {base} bars")
     return interval
 

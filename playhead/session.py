@@ -111,7 +111,9 @@ class Session:
         """
         interval, kept = self._interval(interval), self.config.history
         days = kept if days is None else days
-        if not 0 <= days <= kept:
+        if days < 0:
+            raise InvalidInput(f"{days} days of history are less than none")
+        if days > kept:
             raise InvalidInput(
                 f"session {self.name} keeps {kept} days of history, not {days}; start it with --history {days}d"
             )
@@ -319,8 +321,9 @@ class Session:
 
     def _snapshot(self, symbol: str, interval: str, past: int) -> Bars | None:
         """The bars of the current trading day, or of so many `past` days before it, in one step."""
+        from playhead.bars import Bars
         from playhead.codec import bars_of
-        from playhead.view import past_bars
+        from playhead.view import closed_bars
 
         clock_ms = 0
         while True:
@@ -333,9 +336,7 @@ class Session:
             match answer:
                 case [b"ok", clock, *found]:
                     parts = [bars_of(symbol, interval, dict(zip(runs[::2], runs[1::2], strict=True))) for runs in found]
-                    bars = past_bars(symbol, interval, parts, days, int(clock))
-                    bars.start_ms.flags.writeable = bars.values.flags.writeable = False
-                    return bars
+                    return closed_bars(Bars.joined(symbol, interval, parts), days, int(clock))
                 case [b"moved", clock]:
                     clock_ms = int(clock)
                 case [b"inactive"]:

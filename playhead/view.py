@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import redis
@@ -27,6 +28,14 @@ from playhead.symbols import SymbolRecord
 
 MAX_WAITING_BARS: Final = 1 << 16
 """Bars of delivered ticks that may wait for the columns: 46 bytes each, and 40 more once one is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Bars of past trading days, by day and as one."""
+
+    days: Mapping[str, Bars]
+    bars: Bars
 
 
 class View:
@@ -62,7 +71,7 @@ class View:
         self._almanac = Almanac(client, keys)
         self._columns: dict[tuple[str, str], Columns] = {}
         self._taken: dict[tuple[str, str], int] = {}
-        self._past: dict[tuple[str, str], dict[str, Bars]] = {}
+        self._past: dict[tuple[str, str, int], Past] = {}
         self._waiting: list[Group] = []
         self._waiting_bars = 0
         self._there: Mapping[str, SymbolRecord] | None = None
@@ -117,13 +126,14 @@ class View:
         symbol = parse_symbol(symbol)
         days = self._days(symbol)
         before = days.before(self.clock_ms, most)
-        known = self._past.get((symbol, interval), {})
-        missing = [day for day in before if day.label not in known]
+        past = self._past.get((symbol, interval, most), Past({}, Bars.empty(symbol, interval)))
+        missing = [day for day in before if day.label not in past.days]
         if missing:
             found = self._session_data(symbol, interval, missing)
-            known = known | {day.label: bars for day, bars in zip(missing, found, strict=True)}
-        self._past[symbol, interval] = known = {day.label: known[day.label] for day in before}
-        return past_bars(symbol, interval, known.values(), days, self.clock_ms)
+            known = {**past.days} | {day.label: bars for day, bars in zip(missing, found, strict=True)}
+            kept = {day.label: known[day.label] for day in before}
+            past = self._past[symbol, interval, most] = Past(kept, Bars.joined(symbol, interval, kept.values()))
+        return closed_bars(past.bars, days, self.clock_ms)
 
     def _first_read(self, symbol: str, interval: str) -> Columns:
         days = self._days(symbol)
@@ -200,8 +210,7 @@ class View:
         gone = set(symbols)
         for key in [key for key in self._columns if key[0] in gone]:
             del self._columns[key], self._taken[key]
-        for key in [key for key in self._past if key[0] in gone]:
-            del self._past[key]
+        self._past = {key: past for key, past in self._past.items() if key[0] not in gone}
 
     def _take(self, key: tuple[str, str], columns: Columns) -> None:
         symbol, interval = key
@@ -220,8 +229,11 @@ class View:
         self._waiting_bars = 0
 
 
-def past_bars(symbol: str, interval: str, days: Iterable[Bars], trading: TradingDays, clock_ms: int) -> Bars:
-    """Bars of past trading days as one, without those that have not closed: a market that never rests may be in its
-    last day before the replay when the session begins."""
-    bars = Bars.joined(symbol, interval, days)
-    return bars.where(closes_of(trading, bars.start_ms, interval_ms(interval)) <= clock_ms)
+def closed_bars(bars: Bars, days: TradingDays, clock_ms: int) -> Bars:
+    """The bars that have closed, read-only. Not all of past days have: a market that never rests may be in its last day
+    before the replay when the session begins."""
+    step_ms = interval_ms(bars.interval)
+    if len(bars) and days.close_of(int(bars.start_ms[-1]), step_ms) > clock_ms:
+        bars = bars.where(closes_of(days, bars.start_ms, step_ms) <= clock_ms)
+    bars.start_ms.flags.writeable = bars.values.flags.writeable = False
+    return bars

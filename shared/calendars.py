@@ -11,7 +11,6 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -82,15 +81,14 @@ class MarketCalendar:
         return self.sessions(earliest, day - timedelta(days=1))[-most:]
 
     def extended_ranges(self, sessions: Sequence[TradingSession]) -> list[tuple[tuple[int, int], ...]]:
-        """The hours of sessions with those around their regular ones, which end at local midnight.
+        """The hours of sessions with those around their regular ones: a stretch from local midnight to local midnight.
 
-        Before the open and after the close, and in a break, the hours are stretches of their own. Where a local date
-        has the close of one session and the open of the next, the border is half-way between the two.
+        Where a local date has the close of one session and the open of the next, the border is half-way between them.
         """
         if not sessions:
             return []
         table = self._table(sessions[0].label, sessions[-1].label)
-        return [_extended(table, int(np.searchsorted(table.labels, each.label.toordinal()))) for each in sessions]
+        return [(_extended(table, int(np.searchsorted(table.labels, each.label.toordinal()))),) for each in sessions]
 
     def classify(self, start_ms: NDArray[np.int64], first: date, last: date) -> NDArray[np.int8]:
         """For each bar start, shape (n,) in UTC ms, one of the constants of this module, shape (n,).
@@ -153,15 +151,13 @@ class MarketCalendar:
         return min(max(day, self.first_date), self.last_date)
 
 
-def _extended(table: SessionTable, at: int) -> tuple[tuple[int, int], ...]:
-    session = table.sessions[at]
+def _extended(table: SessionTable, at: int) -> tuple[int, int]:
     begins, ends = int(table.open_days[at]), int(table.close_days[at])
     if at and table.close_days[at - 1] > begins:
-        begins = _half_way(int(table.closes[at - 1]), session.open_ms)
+        begins = _half_way(int(table.closes[at - 1]), int(table.opens[at]))
     if at + 1 < len(table.sessions) and table.open_days[at + 1] < ends:
-        ends = _half_way(session.close_ms, int(table.opens[at + 1]))
-    edges = [begins, *(edge for each in session.open_ranges() for edge in each), ends]
-    return tuple((first, last) for first, last in pairwise(edges) if first < last)
+        ends = _half_way(int(table.closes[at]), int(table.opens[at + 1]))
+    return begins, ends
 
 
 def _half_way(close_ms: int, open_ms: int) -> int:

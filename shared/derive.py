@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from playhead.bars import Bars
-from playhead.closing import ranges_of
+from playhead.closing import closes_of, ranges_of
 from playhead.config import SessionConfig
 from playhead.days import TradingDays
 from playhead.intervals import interval_ms
@@ -18,8 +18,10 @@ def derive(bars: Bars, interval: str, days: TradingDays) -> Bars:
     """Bars of a longer interval, which must be a multiple of the given bars' one.
 
     Buckets are counted from the start of each stretch of trading: the open, and again the end of a break. The last one
-    before a break or a close is cut there. A bucket in which no bar is has no bar; a bar that is missing inside one
-    changes neither its start nor its close. Bars outside of the trading days are left out.
+    before a break or a close is cut there. A bar belongs to the bucket in which it closes: one that does not begin on
+    their grid, such as an hour of the clock in New York, is then never in a bucket that closes before it. A bucket in
+    which no bar is has no bar; a bar that is missing inside one changes neither its start nor its close. Bars outside
+    of the trading days are left out.
     """
     at = ranges_of(days, bars.start_ms)
     if (at < 0).any():
@@ -28,7 +30,8 @@ def derive(bars: Bars, interval: str, days: TradingDays) -> Bars:
         return Bars.empty(bars.symbol, interval)
     step_ms = interval_ms(interval)
     anchors = days.edges[0][at]
-    starts = anchors + (bars.start_ms - anchors) // step_ms * step_ms
+    closes = closes_of(days, bars.start_ms, interval_ms(bars.interval))
+    starts = anchors + (closes - 1 - anchors) // step_ms * step_ms
     # Starts of different stretches differ, so a new start is a new bucket.
     first = np.flatnonzero(np.diff(starts, prepend=starts[0] - 1))
     last = np.append(first[1:], len(starts)) - 1

@@ -54,9 +54,10 @@ def catch_up(task: Task, request: SymbolRequest, session: str) -> Catchup:
         from_ms = min(from_ms, day.open_ms)
     ahead = source.get_bars(symbol, config.interval, from_ms, until_ms)
     receipt = _Receipt.of(ahead.between(first_ms, end_ms), hours, task)
-    if not receipt.loaded:
+    if not len(ahead) and not len(source.get_bars(symbol, config.interval, from_ms, hours.close_ms)):
+        dates = f"{config.date}" if config.date == config.end else f"{shown.label} to {config.end}"
         raise SourceError(
-            f"{source.uri} has no {config.interval} bars of {symbol} for {shown.label}; choose another date or source"
+            f"{source.uri} has no {config.interval} bars of {symbol} for {dates}; choose another date or source"
         )
     log.info("[DYNAMIC] Loaded %d bars for %s %s", receipt.loaded, symbol, config.interval)
     log.info("[DYNAMIC] Populated queue for %s %s with %d bars", symbol, config.interval, receipt.loaded)

@@ -157,7 +157,7 @@ def test_a_symbol_that_is_added_while_later_days_are_published_has_all_of_them(s
     [
         (["--date", "2022-06-10", "--end", "2022-06-01"], ["2022-06-01", "before"]),
         (["--date", "2022-06-01", "--derive", "90s"], ["90s", "multiple of 1m"]),
-        (["--date", "2022-06-01", "--derive", "5m,1m"], ["1m", "multiple"]),
+        (["--date", "2022-06-01", "--derive", "5m,1m"], ["1m", "longer"]),
         (["--date", "2022-06-01", "--derive", "5m,5m"], ["5m", "twice"]),
         (["--date", "2022-06-01", "--derive", "1w"], ["1w", "whole number"]),
         (["--date", "2022-06-01", "--interval", "7q"], ["7q", "whole number"]),

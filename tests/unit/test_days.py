@@ -15,7 +15,7 @@ from playhead.bars import Bars
 from playhead.closing import closes_of, ranges_of
 from playhead.days import NEVER_MS, TradingDay, TradingDays
 from playhead.errors import Malformed
-from playhead.view import past_bars
+from playhead.view import closed_bars
 from shared.hours import Hours
 
 MINUTE_MS = 60_000
@@ -148,16 +148,16 @@ def test_history_has_the_bars_that_had_closed_by_the_clock(minutes: list[int], c
     column = MINUTE_MS * np.array(minutes, np.int64)
     bars = Bars("BTC-USD", "1m", column, np.repeat(column, 5).reshape(-1, 5).astype(np.float64))
     parts = [bars.between(0, 500 * MINUTE_MS), bars.between(500 * MINUTE_MS, 3_000 * MINUTE_MS)]
-    found = past_bars("BTC-USD", "1m", parts, restless, clock * MINUTE_MS)
+    found = closed_bars(Bars.joined("BTC-USD", "1m", parts), restless, clock * MINUTE_MS)
     assert found == bars.where(column + MINUTE_MS <= clock * MINUTE_MS)
-    assert past_bars("BTC-USD", "1m", [], restless, clock * MINUTE_MS) == Bars.empty("BTC-USD", "1m")
+    assert closed_bars(Bars.joined("BTC-USD", "1m", []), restless, clock * MINUTE_MS) == Bars.empty("BTC-USD", "1m")
 
 
 def test_history_has_a_bar_that_was_cut_from_its_own_close_on() -> None:
     start_ms, close_ms = ms("2022-05-19T03:30"), ms("2022-05-19T04:00")
     bars = Bars("9988.HK", "1h", np.array([start_ms]), np.ones((1, 5)))
-    assert len(past_bars("9988.HK", "1h", [bars], HONG_KONG, close_ms - 1)) == 0
-    assert past_bars("9988.HK", "1h", [bars], HONG_KONG, close_ms) == bars
+    assert len(closed_bars(Bars.joined("9988.HK", "1h", [bars]), HONG_KONG, close_ms - 1)) == 0
+    assert closed_bars(Bars.joined("9988.HK", "1h", [bars]), HONG_KONG, close_ms) == bars
 
 
 @pytest.mark.parametrize("given_days", [NEW_YORK, HONG_KONG, days("24/7", "2025-07-05", "2025-07-07", history=3)])

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.bars import Bar, Bars
+from playhead.closing import closes_of, ranges_of
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.days import TradingDays
 from playhead.intervals import interval_ms
@@ -76,8 +77,8 @@ CUT = [
     (HONG_KONG, "1h", "2022-05-19T05:00", 60),  # after it
     (HONG_KONG, "4h", "2022-05-19T01:30", 150),
     (HONG_KONG, "4h", "2022-05-19T05:00", 180),
-    (days("XNYS", "2025-07-02", extended=True), "1h", "2025-07-02T13:00", 30),  # the end of the pre-market
-    (days("XNYS", "2025-07-02", extended=True), "1h", "2025-07-02T13:30", 60),
+    (days("XNYS", "2025-07-02", extended=True), "1h", "2025-07-02T13:00", 60),  # over the open, and not cut there
+    (days("XNYS", "2025-07-02", extended=True), "7h", "2025-07-03T01:00", 180),  # local midnight
 ]
 
 
@@ -182,3 +183,26 @@ def test_a_session_has_its_own_bars_and_the_derived_ones_with_the_times_at_which
     assert found[0].close_ms.tolist() == (bars.start_ms + MINUTE_MS).tolist()
     assert [ms("2022-05-19T04:00"), ms("2022-05-19T06:00")] == found[2].close_ms[2:4].tolist()
     assert (len(found[1].close_ms), len(found[2].close_ms)) == (66, 6)
+
+
+@pytest.mark.parametrize(
+    ("of", "base", "interval", "first"),
+    [
+        (NEW_YORK, "1h", "2h", "2025-07-02T14:00"),  # hours of the clock; the market opens at half past
+        (HONG_KONG, "1h", "2h", "2022-05-19T02:00"),
+        (NEW_YORK, "30m", "1h", "2025-07-02T13:45"),
+    ],
+)
+def test_bars_that_do_not_begin_on_the_grid_are_in_no_bar_that_closes_before_them(
+    of: TradingDays, base: str, interval: str, first: str
+) -> None:
+    step_ms = interval_ms(base)
+    starts = np.arange(ms(first), of.days[0].close_ms, step_ms)
+    starts = starts[ranges_of(of, starts) >= 0]
+    bars = Bars("S", base, starts, np.repeat(np.arange(len(starts), dtype=float)[:, None], 5, axis=1))
+    found = derive(bars, interval, of)
+    closes = closes_of(of, starts, step_ms)
+    for bar in found:
+        last = int(bar.close)  # which of the given bars was the last one in it
+        assert closes[last] <= of.close_of(bar.start_ms, interval_ms(interval))
+    assert found.volume.sum() == bars.volume.sum()

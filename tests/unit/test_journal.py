@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from playhead.commands import AddSymbol, decode
 from playhead.config import ScriptedCommand, SessionConfig, SymbolConfig
 from playhead.errors import InvalidInput
-from playhead.journal import Entry, Journal, lines, parse
+from playhead.journal import Digests, Entry, Journal, lines, parse
 from playhead.repetition import differences, repeated
 
 OPEN_MS, NOON_MS = 1_751_463_000_000, 1_751_472_360_000
+DAY = "XNYS:2025-07-02:1m"
 RECEIPT = {"status": "added", "clock_ms": NOON_MS, "loaded": 390, "calendar": "XNYS", "source": None}
 CONFIG = SessionConfig(
     (SymbolConfig("RIVN"),),
@@ -58,7 +60,7 @@ JOURNAL = Journal(
     clock_ms=NOON_MS + 2,
     error=None,
     run_hash="a5",
-    digests={"XNYS:2025-07-02:1m": {"AAPL": "d1", "RIVN": "d2"}},
+    digests={DAY: {"AAPL": "d1", "RIVN": "d2"}},
 )
 
 
@@ -83,6 +85,18 @@ def test_a_repetition_does_what_changed_the_run_at_its_clock_and_nothing_else() 
 
 def test_equal_runs_have_no_differences() -> None:
     assert differences(JOURNAL, JOURNAL) == []
+
+
+@pytest.mark.parametrize("digests", [{}, {DAY: {}}, {DAY: {"RIVN": "d2"}}, {DAY: {"AAPL": "", "RIVN": "d2"}}])
+def test_bars_that_were_not_digested_again_are_a_difference(digests: Digests) -> None:
+    (found,) = differences(JOURNAL, replace(JOURNAL, digests=digests))
+    assert found.startswith("the first bars that differ are those of AAPL")
+    assert found.endswith(" (1m) on 2025-07-02 of XNYS")
+
+
+def test_a_second_run_without_all_its_digests_is_not_called_equal() -> None:
+    (found,) = differences(JOURNAL, replace(JOURNAL, complete=False))
+    assert found.startswith("the bars were not compared: its digests are not all there")
 
 
 @pytest.mark.parametrize(
