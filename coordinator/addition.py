@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from coordinator.operation import NOTHING, Commit, Operation, Operations, feed_n
 from coordinator.state import State
 from playhead.commands import Reply
 from playhead.days import TradingDays
+from playhead.digest import field_of
 from playhead.errors import InvalidInput, PlayheadError
 from playhead.symbols import SymbolRecord
 from shared.logs import SessionLog
@@ -23,6 +24,18 @@ from shared.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
 Fields = Mapping[bytes, bytes]
+
+
+def _outdated(state: State, records: Mapping[str, SymbolRecord], clock_ms: int) -> Mapping[str, Sequence[str]]:
+    """The digests (field -> symbols) that symbols to be added may have: of a current day that is over, which an
+    addition brings anew."""
+    found: dict[str, list[str]] = {}
+    for symbol, record in records.items():
+        day = state.hours(record.calendar).days.day(clock_ms)
+        if day.close_ms <= clock_ms:
+            for interval in state.config.intervals:
+                found.setdefault(field_of(record.calendar, day.label, interval), []).append(symbol)
+    return found
 
 
 def journaled(id: str, asked: Mapping[str, str], status: str, results: Mapping[str, Any]) -> dict[str, str]:
@@ -190,7 +203,7 @@ class Addition:
         jobs = {job.number: job.attempt for job in self.jobs if job.manifest is not None and job.manifest.staged}
         symbols = ",".join(sorted(records))
         after = after_event(state.run_hash, clock_ms, "symbol-added", symbols)
-        return Commit(jobs, records, data, days, max(ends), after), results
+        return Commit(jobs, records, data, days, max(ends), after, _outdated(state, records, clock_ms)), results
 
     def _finish(self, commit: Commit, results: Mapping[str, Any]) -> str:
         rejected = {symbol: each["error"] for symbol, each in results.items() if each["status"] == "rejected"}

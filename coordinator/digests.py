@@ -65,6 +65,9 @@ class Digests:
         whenever the coordinator would wait for something else. Another day that is over does not wait behind it.
         """
         if state is not self._state:
+            before = self._state.records if self._state is not None else {}
+            if any(symbol not in before or before[symbol].since != of.since for symbol, of in state.records.items()):
+                self._latest.clear()  # a commit takes out what a symbol had before it was removed
             self._state, self._next_close_ms = state, 0
             self._work.clear()
         if self._work:

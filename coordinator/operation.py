@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from coordinator.store import Store, flat
@@ -39,7 +39,8 @@ class Operation:
 @dataclass(frozen=True, slots=True)
 class Commit:
     """What becomes live: jobs (number -> attempt), the symbols' records, their session data as (attempt, symbol,
-    interval, trading day), their calendars."""
+    interval, trading day), their calendars, and the digests that are not theirs (field -> symbols): those of the same
+    day from before they were removed."""
 
     jobs: Mapping[int, str]
     records: Mapping[str, SymbolRecord]
@@ -47,6 +48,7 @@ class Commit:
     calendars: Mapping[str, TradingDays]
     end_ms: int
     run_hash: str
+    outdated: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 NOTHING: Final = Commit({}, {}, (), {}, 0, "")
@@ -136,7 +138,7 @@ class Operations:
         reply_items = flat(encode_reply(reply))
         used = [keys.state, keys.holds, keys.operation, keys.symbols, keys.notifications]
         used += [keys.replies, keys.answered, keys.journal, keys.reports(operation.id), keys.calendars]
-        used += [keys.schedule, keys.scheduled]
+        used += [keys.schedule, keys.scheduled, keys.digests]
         args: list[Any] = [self._store.token, operation.id, commit.end_ms, ",".join(sorted(commit.records))]
         args += [operation.command, operation.entry, commit.run_hash]
         args += [len(commit.jobs), len(commit.data), len(commit.records), len(commit.calendars)]
@@ -155,6 +157,8 @@ class Operations:
         for name, days in commit.calendars.items():
             args += [name, encode_days(days)]
         args += reply_items + flat(done)
+        for name, symbols in commit.outdated.items():
+            args += [part for symbol in symbols for part in (name, symbol)]
         return self._outcome(_COMMIT(self._store.client, used, args))
 
     def _outcome(self, reply: bytes) -> str:

@@ -49,6 +49,15 @@ class Expected:
     digests: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """A symbol from an addition on: when that was, in which calendar (`None`: any) and from which source."""
+
+    added_ms: int
+    calendar: str | None
+    source: str | None
+
+
 class Original:
     """A session as it was when this was made, up to `clock_ms`."""
 
@@ -64,7 +73,10 @@ class Original:
         self.config: SessionConfig = self._journal.config
         self.clock_ms = self._journal.clock_ms or 0
         self.zone = self._journal.zone
-        self.expected = self._of_one_calendar([*self._digested(), *self._under_way()])
+        self._lives = self._all_lives()
+        found = [*self._digested(), *self._under_way()]
+        self.expected = self._of_last_source(self._of_one_calendar(found))
+        self.not_compared = sum(len(of.digests) for of in found) - sum(len(of.digests) for of in self.expected)
         if not self.expected:
             raise NotVerifiable(
                 f"session {keys.session} has no trading day yet that is over; pause it, and what it has is compared"
@@ -73,13 +85,8 @@ class Original:
 
     def symbols(self) -> tuple[SymbolConfig, ...]:
         """All symbols that it ever had, each with its own source and calendar."""
-        sources = {given.symbol: given.source for given in self.config.symbols}
-        for entry in self._journal.entries:
-            if entry.op == AddSymbol.op:
-                sources |= {symbol: entry.fields.get("source") for symbol in (entry.results or {})}
-        sources |= {symbol: record.source for symbol, record in self._records.items()}
         calendars = sorted({(symbol, of.calendar) for of in self.expected for symbol in of.digests})
-        return tuple(SymbolConfig(symbol, sources.get(symbol), calendar) for symbol, calendar in calendars)
+        return tuple(SymbolConfig(symbol, self._lives[symbol][-1].source, calendar) for symbol, calendar in calendars)
 
     def zone_of(self, calendar: str) -> str:
         """The time zone of a calendar."""
@@ -173,6 +180,40 @@ class Original:
             replace(of, digests={name: each for name, each in of.digests.items() if calendars[name] == of.calendar})
             for of in ordered
         ]
+
+    def _all_lives(self) -> Mapping[str, list[_Life]]:
+        """Every symbol's additions in their order; what it was started with is one."""
+        lives = {given.symbol: [_Life(0, None, given.source)] for given in self.config.symbols}
+        for entry in self._journal.entries:
+            if entry.op != AddSymbol.op:
+                continue
+            for symbol, of in (entry.results or {}).items():
+                if of.get("status") == "added":
+                    lives.setdefault(symbol, []).append(_Life(entry.clock_ms, of.get("calendar"), of.get("source")))
+        return lives
+
+    def _of_last_source(self, expected: Sequence[Expected]) -> list[Expected]:
+        """Without the days that a symbol had from another source than last: a replay has one source of a symbol."""
+        return [
+            replace(of, digests={name: each for name, each in of.digests.items() if self._is_of_last_source(name, of)})
+            for of in expected
+        ]
+
+    def _is_of_last_source(self, symbol: str, of: Expected) -> bool:
+        lives = self._lives.get(symbol)
+        if not lives:
+            raise Malformed(f"session {self._keys.session} has digests of {symbol}, which its journal does not know")
+        # An addition brings the whole day that is under way.
+        days = self._almanac.of(of.calendar)
+        by_then = [
+            life
+            for life in lives
+            if life.calendar in (None, of.calendar) and days.days[days.current(life.added_ms)].open_ms <= of.day.open_ms
+        ]
+        return bool(by_then) and self._source_of(by_then[-1]) == self._source_of(lives[-1])
+
+    def _source_of(self, life: _Life) -> str:
+        return life.source or self.config.source
 
     def _digest_now(self, symbol: str, interval: str, day: TradingDay, days: TradingDays) -> str:
         try:

@@ -4,7 +4,8 @@ A recording of session S in DIR is the directory `DIR/S`. It has
 
 - `<entry>.parquet`: the ticks of consecutive notifications, named by the first of these, one row a bar. The footer says
   which session it is of, which notifications it covers, and which events are among them.
-- `added-<entry>.parquet`: what a symbol had when it was added, named by the event: bars that were in no tick.
+- `added-<entry>.parquet`: what a symbol had when it was added, named by the event: bars that were in no tick, except
+  for those of a symbol that had been removed before. Then it has all that the symbol is to have of its day and before.
 - `events.jsonl`: the events, one JSON object a line.
 """
 
@@ -18,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from playhead.bars import COLUMNS, Bars
-from playhead.entries import order
+from playhead.entries import order, time_ms
 from playhead.errors import InvalidInput
 from playhead.frames import PackageMissing
 
@@ -63,8 +64,8 @@ class Recording:
         return self._of_day(open_ms, close_ms).get((symbol, interval)) or Bars.empty(symbol, interval)
 
     def _read(self, open_ms: int, close_ms: int) -> Mapping[tuple[str, str], Bars]:
-        tables = [self._table(path, open_ms, close_ms) for path in self._files(open_ms, close_ms)]
-        return _by_symbol(table for table in tables if len(table))
+        tables = [(path, self._table(path, open_ms, close_ms)) for path in self._files(open_ms, close_ms)]
+        return _by_symbol((_added_at_ms(path), table) for path, table in tables if len(table))
 
     def _files(self, open_ms: int, close_ms: int) -> Iterable[Path]:
         """Those that may have bars of a range: ticks come after the start of their bars."""
@@ -74,7 +75,7 @@ class Recording:
             ends_ms = begins[at + 1] if at + 1 < len(found) else None
             if (ends_ms is None or ends_ms > open_ms) and begins[at] <= close_ms:
                 yield path
-        yield from sorted(self.directory.glob(f"{ADDED}*{SUFFIX}"))
+        yield from sorted(self.directory.glob(f"{ADDED}*{SUFFIX}"), key=lambda path: order(_added_entry(path)))
 
     def _table(self, path: Path, open_ms: int, close_ms: int) -> Any:
         try:
@@ -90,12 +91,26 @@ class Recording:
             raise InvalidInput(f"{path} cannot be read as a recording ({error})") from error
 
 
-def _by_symbol(tables: Iterable[Any]) -> Mapping[tuple[str, str], Bars]:
+def _added_entry(path: Path) -> str:
+    return path.name.removeprefix(ADDED).removesuffix(SUFFIX)
+
+
+def _added_at_ms(path: Path) -> int | None:
+    """The clock of an addition, `None` for a file of ticks."""
+    return time_ms(_added_entry(path)) if path.name.startswith(ADDED) else None
+
+
+def _by_symbol(tables: Iterable[tuple[int | None, Any]]) -> Mapping[tuple[str, str], Bars]:
+    """The bars of some tables: those of ticks first, then those of additions in their order.
+
+    What a symbol has of an addition stands for all that it had by then: it may have been removed before.
+    """
     starts: dict[tuple[str, str], list[Any]] = {}
     values: dict[tuple[str, str], list[Any]] = {}
-    for table in tables:
+    closes: dict[tuple[str, str], list[Any]] = {}
+    for added_ms, table in tables:
         symbols, intervals = (_codes(table.column(name)) for name in ("symbol", "interval"))
-        start_ms = table.column("start_ms").to_numpy()
+        start_ms, close_ms = (table.column(name).to_numpy() for name in ("start_ms", "close_ms"))
         rows = np.stack([table.column(name).to_numpy() for name in COLUMNS], axis=1)
         (symbol_codes, symbol_names), (interval_codes, interval_names) = symbols, intervals
         owners = symbol_codes.astype(np.int64) * len(interval_names) + interval_codes
@@ -103,8 +118,13 @@ def _by_symbol(tables: Iterable[Any]) -> Mapping[tuple[str, str], Bars]:
         borders = np.flatnonzero(np.diff(owners[by_owner])) + 1
         for of in np.split(by_owner, borders):
             key = symbol_names[symbol_codes[of[0]]], interval_names[interval_codes[of[0]]]
+            if added_ms is not None and key in starts:
+                later = [each > added_ms for each in closes[key]]
+                for kept in (starts, values, closes):
+                    kept[key] = [each[where] for each, where in zip(kept[key], later, strict=True)]
             starts.setdefault(key, []).append(start_ms[of])
             values.setdefault(key, []).append(rows[of])
+            closes.setdefault(key, []).append(close_ms[of])
     found: dict[tuple[str, str], Bars] = {}
     for (symbol, interval), parts_of in starts.items():
         all_starts, all_values = np.concatenate(parts_of), np.concatenate(values[symbol, interval])

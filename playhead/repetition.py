@@ -40,7 +40,10 @@ def differences(first: Journal, again: Journal) -> list[str]:
     if first.clock_ms != again.clock_ms:
         found.append(f"it ended at {_end(again)}, and ended at {_end(first)} before")
     found += _entry_differences(first, again)
-    found += _data_differences(first.digests, again.digests)
+    if not again.complete:
+        found.append("the bars were not compared: its digests are not all there, as no coordinator serves it any more")
+    else:
+        found += _data_differences(first.digests, again.digests)
     return found
 
 
@@ -74,10 +77,10 @@ def _outcome_differences(was: Entry, now: Entry, what: str) -> Iterator[str]:
 
 
 def _data_differences(first: Digests, again: Digests) -> Iterator[str]:
-    """The first trading day on which there are other bars, with its symbols."""
+    """The first trading day on which there are other bars, or none that were digested, with its symbols."""
     for day in sorted(first, key=lambda name: (name.split(":")[1:], name)):
         here = again.get(day, {})
-        others = sorted(symbol for symbol, digest in first[day].items() if here.get(symbol, digest) != digest)
+        others = sorted(symbol for symbol, digest in first[day].items() if here.get(symbol) != digest)
         if others:
             calendar, date, interval = day.split(":")
             yield f"the first bars that differ are those of {', '.join(others)} ({interval}) on {date} of {calendar}"

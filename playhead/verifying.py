@@ -56,6 +56,8 @@ class Difference:
 class Verdict:
     """What was compared: so many digests of so many symbols and days, up to a clock; and what is not the same.
 
+    `not_compared` are the digests of symbols that were removed and added again in another calendar or from another
+    source: on the days before that. A replay has one calendar and one source of a symbol.
     `differences` are the first hundred that were met, in the order of their bars.
     """
 
@@ -65,6 +67,7 @@ class Verdict:
     symbols: int
     days: int
     compared: int
+    not_compared: int
     different: int
     differences: tuple[Difference, ...]
 
@@ -96,6 +99,7 @@ def verify(name: str, url: str, directory: Path | None = None) -> Verdict:
         symbols=len(original.symbols()),
         days=len({(of.calendar, of.day.label) for of in original.expected}),
         compared=sum(len(of.digests) for of in original.expected),
+        not_compared=original.not_compared,
         different=len(found),
         differences=tuple(sorted(shown, key=_place)),
     )

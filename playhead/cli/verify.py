@@ -64,6 +64,7 @@ def _json(verdict: Verdict) -> dict[str, Any]:
         "symbols": verdict.symbols,
         "days": verdict.days,
         "compared": verdict.compared,
+        "not_compared": verdict.not_compared,
         "different": verdict.different,
         "differences": [
             asdict(each) | {"bar": _bar_json(each.bar), "replayed_bar": _bar_json(each.replayed_bar)}
@@ -75,16 +76,22 @@ def _json(verdict: Verdict) -> dict[str, Any]:
 def _lines(verdict: Verdict) -> list[str]:
     what = f"{_many(verdict.symbols, 'symbol')}, {_many(verdict.days, 'trading day')}"
     clock = f"{local(verdict.clock_ms, verdict.zone).date()} {full_clock_text(verdict.clock_ms, verdict.zone)}"
+    left_out = (
+        [f"not compared: {_many(verdict.not_compared, 'digest')} from before a symbol had its last source or calendar"]
+        if verdict.not_compared
+        else []
+    )
     if verdict.equal:
-        return [
+        head = (
             f"session {verdict.session} is equal to a replay from the start: {what}, "
             f"{_many(verdict.compared, 'digest')}, clock {clock}"
-        ]
+        )
+        return [head, *left_out]
     head = (
         f"session {verdict.session} is not equal to a replay from the start: {verdict.different} of "
         f"{_many(verdict.compared, 'digest')} differ ({what}, clock {clock})"
     )
-    return [head, *_first(verdict.differences[0])]
+    return [head, *_first(verdict.differences[0]), *left_out]
 
 
 def _first(of: Difference) -> list[str]:

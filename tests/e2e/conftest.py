@@ -104,7 +104,8 @@ def undisturbed(stack: Stack) -> Day:
     with Story(stack, "e2e-undisturbed") as story:
         day = play(story, Moment.NEVER, nothing)
     assert len(day.data["AAPL"]) == 390
-    assert [item["type"] for item in day.transcript if item["type"] != "tick"] == ["symbol-added", "session-finished"]
+    events = [item["type"] for item in day.transcript if item["type"] != "tick"]
+    assert events == ["day-opened", "symbol-added", "session-finished"]
     return day
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from coordinator import digests
 from playhead.bars import Bars
-from playhead.commands import Pause, Resume, Stop, encode
+from playhead.commands import Pause, RemoveSymbol, Resume, Stop, encode
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.digest import CLOCK_FIELD, UNREADABLE, digest_of, parse_field
 from playhead.errors import Fenced
@@ -105,6 +105,27 @@ def test_a_symbol_that_is_added_after_the_close_is_digested_then(session: InProc
     session.send(Pause())
     session.run(lambda: "ZM" in kept(session)["XNYS:2025-07-01:15m"], "its digests")
     assert kept(session)["XNYS:2025-07-01:1m"] == {each: right(each, "1m", "2025-07-01") for each in ("MSFT", "ZM")}
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_symbol_that_is_added_again_after_the_close_is_digested_again(session: InProcess, crash: bool) -> None:
+    session.run_until(NOON)
+    assert session.add(["ZM"]).status == "ok"
+    session.run_until("2025-07-02T16:30-04:00")
+    session.run(lambda: "ZM" in kept(session).get("XNYS:2025-07-02:15m", {}), "the digests of the day that is over")
+    before = kept(session)["XNYS:2025-07-02:1m"]
+    assert session.send(RemoveSymbol(("ZM",))).status == "ok"
+    assert kept(session)["XNYS:2025-07-02:1m"] == before, "what was there is compared"
+    held = MemorySource.held["ZM"]
+    MemorySource.held = MemorySource.held | {"ZM": replace(held, values=held.values + 1)}
+    assert session.add(["ZM"]).status == "ok"
+    if crash:
+        session.take_over()
+    session.finish()
+    end(session)
+    assert kept(session)["XNYS:2025-07-02:1m"] == {each: right(each, "1m", "2025-07-02") for each in ("MSFT", "ZM")}
+    assert kept(session)["XNYS:2025-07-02:15m"]["ZM"] == right("ZM", "15m", "2025-07-02")
+    assert kept(session)["XNYS:2025-07-02:1m"]["ZM"] != before["ZM"]
 
 
 def test_what_is_under_way_at_a_stop_is_digested_as_far_as_it_is(session: InProcess) -> None:

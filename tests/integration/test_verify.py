@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import pytest
 from coordinator.operation import Commit, Operation, Operations
 from playhead.bars import Bars
 from playhead.codec import BAR_BYTES, bars_of, pack, runs_of
+from playhead.commands import RemoveSymbol
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import text
+from playhead.errors import CommandRejected
 from playhead.keys import SESSIONS
 from playhead.session import Session
 from tests.support.in_process import InProcess
@@ -213,6 +215,30 @@ def test_a_coordinator_that_loses_what_was_staged_is_caught(system: System, monk
     broken.close()
 
 
+def test_an_addition_after_the_close_that_loses_bars_of_a_symbol_that_was_there_before_is_caught(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYHEAD_REDIS_URL", system.url)
+    monkeypatch.delenv("PLAYHEAD_QUEUE_URL", raising=False)
+    end = Operations.end
+
+    def losing(self: Operations, operation: Operation, commit: Commit, *rest: Any) -> str:
+        return end(self, operation, replace(commit, data=[]), *rest)
+
+    with system.services.suspended("coordinator", "producer", "recorder"):
+        broken = InProcess(system.url, system.name, replace(CONFIG, run_until=None))
+        broken.run(lambda: broken.clock_ms() > 0, "the opening")
+        broken.run_until("2025-07-02T16:30-04:00")
+        assert broken.send(RemoveSymbol(("RIVN",))).status == "ok"
+        monkeypatch.setattr(Operations, "end", losing)
+        assert broken.add(["RIVN"]).status == "ok"
+        broken.finish()
+        broken.run(lambda: broken.client.hexists(broken.keys.digests, "clock_ms") == 1, "the last digests")
+    (difference,) = verified(system)["differences"]
+    assert (difference["symbol"], difference["day"], difference["bars"]) == ("RIVN", "2025-07-02", None)
+    broken.close()
+
+
 def test_session_data_that_is_none_is_caught_and_does_not_end_the_session(system: System) -> None:
     with begin(system) as session:
         assert session.add_symbol("AAPL").status == "ok"
@@ -248,3 +274,25 @@ def test_a_symbol_that_was_removed_and_added_again_is_compared_on_the_days_on_wh
     found = verified(system)
     # Three days of AZN.L, the first and the third of RIVN, the second of AAPL, which nobody knows any more.
     assert (found["compared"], found["different"], found["symbols"]) == (6, 0, 3)
+
+
+def test_days_that_a_symbol_had_from_an_earlier_source_are_not_compared(system: System, tmp_path: Path) -> None:
+    starts = [OPEN_MS + day * 24 * 60 * MINUTE_MS + at * MINUTE_MS for day in (0, 1) for at in range(210)]
+    rows = [f"{datetime.fromtimestamp(at / 1000, UTC).isoformat()},2,3,1,2,100" for at in starts]
+    (tmp_path / "AAPL.csv").write_text("\n".join(["time,open,high,low,close,volume", *rows, ""]))
+    other = f"csv:{tmp_path}"
+    with begin(system) as session:
+        assert session.add_symbol("AAPL").status == "ok"
+        session.run_until("2025-07-03T10:00-04:00")
+        wait_for(session, "paused")
+        # What was refused says nothing of where a symbol is from.
+        with pytest.raises(CommandRejected, match="already"):
+            session.add_symbol("RIVN", source=other)
+        assert session.remove_symbol("AAPL", "RIVN").status == "ok"
+        assert session.add_symbol("AAPL", source=other).status == "ok"
+        play_to_the_end(session)
+    found = verified(system)
+    # Three days of AZN.L, two of RIVN, the last of AAPL; the day before it had from another source.
+    assert (found["compared"], found["not_compared"], found["different"]) == (6, 1, 0)
+    lines = system.cli("verify").out.splitlines()
+    assert lines[1] == "not compared: 1 digest from before a symbol had its last source or calendar"

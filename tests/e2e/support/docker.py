@@ -65,6 +65,10 @@ class Container:
         found: dict[str, Any] = json.loads(docker("inspect", "--format", "{{json .State}}", self.id))
         return found
 
+    def has_ended(self) -> bool:
+        """Whether it has run and does not any more."""
+        return bool(self.state()["Status"] == "exited")
+
     def is_healthy(self) -> bool:
         """Whether its health check says so. One without a check is healthy while it runs."""
         state = self.state()

@@ -93,10 +93,12 @@ class Stack:
         return f"{self.project}_default"
 
     def up(self, *services: str, **scale: int) -> None:
-        """Starts services, by default all, and waits until the roles are healthy."""
+        """Starts services, by default all, and waits until the roles are healthy and the session has been started."""
         scaled = " ".join(f"--scale {service}={count}" for service, count in scale.items())
         self.compose(f"up --detach --no-build {scaled} {' '.join(services)}")
         self.wait_healthy()
+        for starter in self.containers("session"):
+            wait_until(starter.has_ended, UP_TIMEOUT_S, "the session to be started")
 
     def wait_healthy(self, *services: str) -> None:
         """Waits until services, by default all roles, do their work."""
