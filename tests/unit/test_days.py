@@ -109,7 +109,8 @@ CLOSES = [
     (HONG_KONG, "2022-05-19T04:00", 90, None),  # in the break
     (HONG_KONG, "2022-05-19T05:00", 60, None),
     (HONG_KONG, "2022-05-19T07:00", 90, "2022-05-19T08:00"),
-    (days("XNYS", "2025-07-02", extended=True), "2025-07-02T13:00", 60, "2025-07-02T13:30"),  # pre-market ends
+    (days("XNYS", "2025-07-02", extended=True), "2025-07-02T13:00", 60, None),  # over the open: trade goes on
+    (days("XNYS", "2025-07-02", extended=True), "2025-07-03T03:30", 60, "2025-07-03T04:00"),  # local midnight
     (days("24/7", "2025-07-05", "2025-07-06"), "2025-07-05T20:00", 480, "2025-07-06T00:00"),  # days touch
 ]
 
