@@ -87,9 +87,10 @@ class Plan:
         for first_ms, end_ms in day.ranges:
             inside = [at for at in self.starts[symbol] if first_ms <= at < end_ms]
             for bar in made_bars(symbol, self.interval, inside):
-                start_ms = first_ms + (bar.start_ms - first_ms) // step_ms * step_ms
-                if interval == self.interval:
-                    start_ms = bar.start_ms
+                start_ms = bar.start_ms
+                if interval != self.interval:  # that in which it closes
+                    closed_ms = min(bar.start_ms + interval_ms(self.interval), end_ms)
+                    start_ms = first_ms + (closed_ms - 1 - first_ms) // step_ms * step_ms
                 close_ms = min(start_ms + step_ms, end_ms)
                 known = found.get(start_ms)
                 found[start_ms] = close_ms, bar._replace(start_ms=start_ms) if known is None else both(known[1], bar)
