@@ -78,10 +78,11 @@ def test_every_recorded_bar_of_three_exchanges_comes_once_and_in_order_over_thei
         f"csv:{real_bars}?pattern={{symbol}}_2022.csv",
         derive=("1h",),
         history=HISTORY,
-        run_until=ADDED["AZN.L"],
+        run_until="09:31",
     )
     seen = Transcript()
     with Session.start(system.name, config, system.url, wait_s=TIMEOUT_S) as session:
+        wait_for(session, "paused")
         with Session(system.name, system.url) as follower, follower.subscribe("study") as messages:
             for symbol, at in ADDED.items():
                 session.run_until(at)
