@@ -7,7 +7,6 @@ import math
 import time
 from typing import Final
 
-import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
@@ -16,6 +15,7 @@ from rq.serializers import JSONSerializer
 
 from playhead.keys import JOBS_QUEUE
 from shared.jobs import STAGE
+from shared.queue_client import QueueClient
 
 LOG: Final = logging.getLogger(__name__)
 AWAY_S: Final = 1.0
@@ -30,7 +30,7 @@ class Dispatcher:
     def __init__(self, url: str, deadline_ms: int, patience_ms: int) -> None:
         """`patience_ms` is how long a call may take: the caller holds a lease meanwhile, and must not lose it."""
         self._away_until_s = 0.0
-        self._client = redis.Redis.from_url(
+        self._client = QueueClient.from_url(
             url,
             socket_connect_timeout=patience_ms / 1000,
             socket_timeout=patience_ms / 1000,

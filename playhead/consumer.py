@@ -10,6 +10,7 @@ import redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 
+from playhead.crash_points import Write
 from playhead.entries import order
 from playhead.errors import ConsumerNameTaken, HistoryLost, InvalidInput, SessionNotFound
 from playhead.heartbeat import Heartbeat, beat
@@ -27,6 +28,8 @@ _LOOK_S: Final = 0.05
 _register = Script("playhead", "register")
 _save = Script("playhead", "save")
 _settle = Script("playhead", "settle")
+_OUTPUT: Final = Write("commit-output")
+_LEAVE: Final = Write("leave")
 
 
 class Consumer:
@@ -101,7 +104,8 @@ class Consumer:
                     pipe.xadd(self._keys.acks, {"consumer": self.name, "cursor": cursor}, maxlen=ACKS_KEPT)
                 sent = True
                 try:
-                    pipe.execute()
+                    with _OUTPUT:
+                        pipe.execute()
                 except WatchError:  # the record was changed, or the connection broke: redis-py says the same
                     return False
             return True
@@ -119,7 +123,8 @@ class Consumer:
         pipe = self._client.pipeline()
         self.queue_save(pipe, cursor)
         beat.queue(pipe, [self._keys.state, self._keys.consumers, self._key], [self.name, self.holder, "0"])
-        pipe.execute()
+        with _LEAVE:
+            pipe.execute()
 
     def _take_name(self, from_start: bool) -> str:
         keys = [self._keys.state, self._keys.consumers, self._key]

@@ -28,7 +28,7 @@ BAR_BYTES = 46  # as codec.BAR_BYTES, which would load numpy for one number
 ENDED = ("finished", "stopped")
 """The states of a session that has come to an end of its own or a person's."""
 
-_summary = Script("playhead", "summary")
+_summary = Script("playhead", "summary", reads_only=True)
 
 
 @dataclass(frozen=True, slots=True)

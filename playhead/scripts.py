@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,24 +13,34 @@ import redis
 from redis.client import Pipeline
 from redis.exceptions import NoScriptError
 
+from playhead.crash_points import Write
+
 
 class Script:
-    """One script. `prelude` names a file whose local functions stand before it."""
+    """One script. `prelude` names a file whose local functions stand before it.
 
-    def __init__(self, package: str, name: str, prelude: str | None = None) -> None:
+    One that `reads_only` is refused by the server if it writes; any other is a write, with its crash points.
+    """
+
+    def __init__(self, package: str, name: str, prelude: str | None = None, *, reads_only: bool = False) -> None:
         self.name = name
+        self._reads_only = reads_only
+        self._door = nullcontext() if reads_only else Write(name)
         self._text = "\n".join(_read(package, part) for part in (prelude, name) if part)
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Runs it. A server that does not know it (a new one, a restarted one) is given its text."""
-        try:
-            return client.evalsha(self._digest, len(keys), *keys, *args)
-        except NoScriptError:
-            return client.eval(self._text, len(keys), *keys, *args)
+        by_digest, by_text = (client.evalsha_ro, client.eval_ro) if self._reads_only else (client.evalsha, client.eval)
+        with self._door:
+            try:
+                return by_digest(self._digest, len(keys), *keys, *args)
+            except NoScriptError:
+                return by_text(self._text, len(keys), *keys, *args)
 
     def queue(self, pipe: Pipeline, keys: Sequence[str], args: Sequence[Any]) -> None:
-        """Puts it into a MULTI. The text goes along: in there nobody could say that it is not known."""
+        """Puts it into a MULTI, which is to be executed in a `Write`. The text goes along: in there nobody could say
+        that it is not known."""
         pipe.eval(self._text, len(keys), *keys, *args)
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S: Final = 15.0
 
-_snapshot = Script("playhead", "snapshot")
+_snapshot = Script("playhead", "snapshot", reads_only=True)
 
 
 class Session:

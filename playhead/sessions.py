@@ -10,11 +10,16 @@ from playhead import config as configs
 from playhead import keys
 from playhead.config import SessionConfig
 from playhead.connection import connect, shown_url, text
+from playhead.crash_points import Write
 from playhead.errors import InvalidInput, SessionNotFound
 from playhead.keys import Keys
 
 SESSION_VARIABLE: Final = "PLAYHEAD_SESSION"
 _SCAN_COUNT: Final = 1_000
+
+_DELETE_STATE: Final = Write("delete-state")
+_SWEEP: Final = Write("sweep")
+_UNLIST: Final = Write("unlist-session")
 
 
 def sessions(url: str | None = None) -> list[str]:
@@ -73,9 +78,11 @@ def delete(client: redis.Redis, name: str) -> None:
     same moment is found by the second look.
     """
     of = Keys(name)
-    client.delete(of.state)
+    with _DELETE_STATE:
+        client.delete(of.state)
     sweep(client, of)
-    client.srem(keys.SESSIONS, name)
+    with _UNLIST:
+        client.srem(keys.SESSIONS, name)
 
 
 def sweep(client: redis.Redis, of: Keys) -> None:
@@ -83,4 +90,5 @@ def sweep(client: redis.Redis, of: Keys) -> None:
     for _ in range(2):
         found = list(client.scan_iter(of.all, count=_SCAN_COUNT))
         if found:
-            client.unlink(*found)
+            with _SWEEP:
+                client.unlink(*found)

@@ -14,6 +14,7 @@ from playhead import keys, sessions
 from playhead.commands import speed_text
 from playhead.config import SessionConfig
 from playhead.connection import connect, text
+from playhead.crash_points import Write
 from playhead.errors import CommandTimeout, RedisUnavailable, SessionExists, SessionFailed, SessionNotFound
 from playhead.keys import Keys
 from playhead.scripts import Script
@@ -25,6 +26,7 @@ _BEGUN: Final = ("running", "paused", "finished", "stopped")
 _ROLES: Final = ("coordinator", "producer")
 
 _create = Script("playhead", "create")
+_LIST: Final = Write("list-session")
 
 
 def start(name: str, config: SessionConfig, url: str | None, wait_s: float) -> None:
@@ -38,7 +40,9 @@ def start(name: str, config: SessionConfig, url: str | None, wait_s: float) -> N
 
 
 def _put(client: redis.Redis, of: Keys, config: SessionConfig) -> None:
-    if not client.sadd(keys.SESSIONS, of.session) and not client.exists(of.state):
+    with _LIST:
+        is_new = client.sadd(keys.SESSIONS, of.session)
+    if not is_new and not client.exists(of.state):
         sessions.sweep(client, of)  # what a deletion that was broken off has left
     args = [configs.encode(config), uuid.uuid4().hex, now_ms(), speed_text(config.speed)]
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
@@ -15,6 +15,7 @@ from redis.client import Pipeline
 from playhead import messages
 from playhead.connection import text
 from playhead.consumer import Consumer
+from playhead.crash_points import Write
 from playhead.entries import BEGINNING, time_ms
 from playhead.errors import (
     InvalidInput,
@@ -41,6 +42,9 @@ SAVES_A_LEAD: Final = 8
 """In a session with a lead: no more than this part of it is done and not saved while something is at hand."""
 OVER: Final = (b"finished", b"stopped", b"failed")
 """A session's status when nothing follows the last notification."""
+
+_SAVE_AND_READ: Final = Write("save-and-read")
+_SAVE_AND_AWAIT: Final = Write("save-and-await")
 
 logger = logging.getLogger(__name__)
 
@@ -251,7 +255,8 @@ class Subscription(Iterator[Message]):
         pipe.hmget(self._keys.state, FIELDS)
         if not self._entries:
             pipe.xread(self._from_here, count=self._batch)
-        answers = pipe.execute()
+        with _SAVE_AND_READ if saves else nullcontext():
+            answers = pipe.execute()
         saved = answers.pop(0) if saves else None
         state, *found = answers
         return saved, dict(zip(FIELDS, state, strict=True)), next(iter(found[0].values()), []) if found else []
@@ -267,7 +272,8 @@ class Subscription(Iterator[Message]):
             self._consumer.queue_save(pipe, self._done)
         pipe.xread(self._from_here, count=self._batch, block=BLOCK_MS)
         pipe.hmget(self._keys.state, FIELDS)
-        *saved, found, state = pipe.execute()
+        with _SAVE_AND_AWAIT if saves else nullcontext():
+            *saved, found, state = pipe.execute()
         entries: list[Any] = next(iter(found.values()), []) if found else []
         return saved[0] if saved else None, dict(zip(FIELDS, state, strict=True)), entries
 

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from playhead.crash_points import Write
 from playhead.entries import BEGINNING, order
 from playhead.errors import Fenced, PlayheadError
 from playhead.messages import Event
@@ -26,6 +27,8 @@ from recorder.part import Part
 
 ROW_GROUP: Final = 100_000
 _BEGUN: Final = ".tmp"
+_WRITE_FILE: Final = Write("write-file")
+_NAME_FILE: Final = Write("name-file")
 
 
 class OtherRecording(PlayheadError):
@@ -101,10 +104,12 @@ class Files:
             with begun.open("wb") as file:
                 if not self._owns():
                     raise Fenced(f"session {self._session} has another recorder now")
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            begun.replace(self.directory / name)
+                with _WRITE_FILE:
+                    write(file)
+                    file.flush()
+                    os.fsync(file.fileno())
+            with _NAME_FILE:
+                begun.replace(self.directory / name)
         except FileNotFoundError:
             if not self._owns():
                 raise Fenced(f"session {self._session} has another recorder now") from None

@@ -8,7 +8,6 @@ import threading
 from types import FrameType
 from typing import Final
 
-import redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
@@ -17,6 +16,7 @@ from rq.timeouts import BaseTimeoutException
 from playhead.keys import JOBS_QUEUE
 from shared.calendars import calendar
 from shared.health import Progress
+from shared.queue_client import QueueClient
 from shared.settings import Settings
 from shared.sources.registry import open_source
 from workers.life import WORKING
@@ -80,7 +80,7 @@ class _Worker(WarmWorker):
         self._progress = Progress(settings.health_dir)
         super().__init__(
             [JOBS_QUEUE],
-            connection=redis.Redis.from_url(settings.queue_url),
+            connection=QueueClient.from_url(settings.queue_url),
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_S,
             log_job_description=False,
