@@ -24,7 +24,10 @@ demo: $(INSTALLED) ## Replay a day and add a symbol in the middle of it
 
 .PHONY: test
 test: $(INSTALLED) ## Run the tests: unit, integration, properties
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+# Each of these processes has a server and services of its own. Tests wait for processes more than they compute.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Run the tests that drive real containers; needs a Docker engine

@@ -17,6 +17,7 @@ import pytest
 
 from shared.redis_server import RedisServer, ServerMissing
 from tests.support.sessions import own_sessions
+from tests.support.system import next_database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -40,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer | R
     """The one server of the test run. A test that kills or restarts a server takes `own_server`."""
     url = os.environ.get("PLAYHEAD_TEST_REDIS_URL")
     if url:
-        yield RunningServer(url)
+        yield RunningServer(own_databases(url))
         return
     with started(tmp_path_factory.mktemp("redis")) as running:
         yield running
@@ -51,6 +52,14 @@ def own_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A server for this test alone, on a free port, to be killed and restarted at will."""
     with started(tmp_path / "redis") as running:
         yield running
+
+
+def own_databases(url: str) -> str:
+    """The URL of the first of two databases that are this process's alone, where several run the tests side by side."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for _ in range(2 * number):
+        url = next_database(url)
+    return url
 
 
 def started(directory: Path) -> RedisServer:
