@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Concatenate, Final, ParamSpec
 
 import typer
 
@@ -18,6 +20,7 @@ from playhead.times import parse_date
 from playhead.uris import absolute_source
 
 DEFAULT_NAME: Final = "default"
+P = ParamSpec("P")
 
 Id = Annotated[str, typer.Option("--id", help="Name of the session.")]
 Symbols = Annotated[
@@ -83,35 +86,35 @@ Record = Annotated[
 
 
 def session_config(
-    symbols: Sequence[str] | None,
-    symbols_file: Path | None,
-    date: str,
-    end: str | None,
-    sources: Sequence[str] | None,
-    calendars: Sequence[str] | None,
-    interval: str,
-    speed: str,
-    run_until: str | None,
-    derive: Sequence[str] | None = None,
-    history: str | None = None,
-    hours: str = REGULAR_HOURS,
-    script: Path | None = None,
-    lead: int | None = None,
-    expect: Sequence[str] | None = None,
-    record: Path | None = None,
+    date: Date,
+    symbols: Symbols = None,
+    symbols_file: SymbolsFile = None,
+    end: End = None,
+    source: Source = None,
+    calendar: Calendar = None,
+    interval: Interval = "1m",
+    speed: Speed = "max",
+    run_until: RunUntil = None,
+    derive: Derive = None,
+    history: History = None,
+    hours: HoursKept = REGULAR_HOURS,
+    script: ScriptFile = None,
+    lead: Lead = None,
+    expect: Expect = None,
+    record: Record = None,
 ) -> SessionConfig:
     """The configuration, judged as far as it can be here. Raises `InvalidInput`."""
     listed = listed_symbols(symbols or ()) + (read_symbols(symbols_file) if symbols_file else [])
     names = parse_symbols(listed)
-    source_of, source = _by_symbol("source", [_split_source(text) for text in sources or ()], names)
-    calendar_of, calendar = _by_symbol("calendar", [_split_calendar(text) for text in calendars or ()], names)
+    source_of, common_source = _by_symbol("source", [_split_source(text) for text in source or ()], names)
+    calendar_of, common_calendar = _by_symbol("calendar", [_split_calendar(text) for text in calendar or ()], names)
     first = parse_date(date)
     return SessionConfig(
         symbols=tuple(SymbolConfig(name, source_of.get(name), calendar_of.get(name)) for name in names),
         date=first,
         end=first if end is None else parse_date(end),
-        source=source or DEFAULT_SOURCE,
-        calendar=calendar or DEFAULT_CALENDAR,
+        source=common_source or DEFAULT_SOURCE,
+        calendar=common_calendar or DEFAULT_CALENDAR,
         interval=interval,
         speed=parse_speed(speed),
         run_until=run_until,
@@ -123,6 +126,22 @@ def session_config(
         expect=_listed("consumer", expect),
         record=None if record is None else str(record.expanduser().absolute()),
     ).check()
+
+
+def configured(command: Callable[Concatenate[SessionConfig, P], None]) -> Callable[..., None]:
+    """Gives a command the options of `session_config`, and calls it with the configuration in their place."""
+    options = inspect.signature(session_config, eval_str=True).parameters
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+
+    @functools.wraps(command)
+    def with_options(*args: P.args, **given: P.kwargs) -> None:
+        config = session_config(**{name: given.pop(name) for name in options})  # type: ignore[arg-type]  # as parsed
+        command(config, *args, **given)
+
+    parameters = [*options.values(), *own]
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options
 
 
 def parse_days(text: str) -> int:

@@ -23,7 +23,7 @@ from playhead.commands import (
     Stop,
     parse_speed,
 )
-from playhead.config import REGULAR_HOURS
+from playhead.config import SessionConfig
 from playhead.errors import InvalidInput, Malformed, SessionExists, SessionNotFound
 from playhead.names import check_session
 
@@ -40,24 +40,10 @@ journal.register(app)
     epilog="Example: playhead session start --id demo --symbols RIVN --date 2025-07-02 --source sample: "
     "--speed 60 --run-until 12:06"
 )
+@config.configured
 def start(
-    date: config.Date,
-    symbols: config.Symbols = None,
-    symbols_file: config.SymbolsFile = None,
+    given: SessionConfig,
     name: config.Id = config.DEFAULT_NAME,
-    end: config.End = None,
-    source: config.Source = None,
-    calendar: config.Calendar = None,
-    interval: config.Interval = "1m",
-    speed: config.Speed = "max",
-    run_until: config.RunUntil = None,
-    derive: config.Derive = None,
-    history: config.History = None,
-    hours: config.HoursKept = REGULAR_HOURS,
-    script: config.ScriptFile = None,
-    lead: config.Lead = None,
-    expect: config.Expect = None,
-    record: config.Record = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a coordinator runs it.")] = True,
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Leave a session of this name as it is, if there is one.")
@@ -66,24 +52,6 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Start a session. The services replay it as soon as they see it."""
-    given = config.session_config(
-        symbols,
-        symbols_file,
-        date,
-        end,
-        source,
-        calendar,
-        interval,
-        speed,
-        run_until,
-        derive,
-        history,
-        hours,
-        script,
-        lead,
-        expect,
-        record,
-    )
     from playhead.session import Session
 
     done = "started" if wait else "created"

@@ -9,7 +9,7 @@ import typer
 
 from playhead.cli import config
 from playhead.cli.options import URL_VARIABLE, Url, need
-from playhead.config import REGULAR_HOURS
+from playhead.config import SessionConfig
 from playhead.errors import InvalidInput
 
 
@@ -21,24 +21,10 @@ def register(app: typer.Typer) -> None:
     )(up)
 
 
+@config.configured
 def up(
-    date: config.Date,
-    symbols: config.Symbols = None,
-    symbols_file: config.SymbolsFile = None,
+    given: SessionConfig,
     name: config.Id = config.DEFAULT_NAME,
-    end: config.End = None,
-    source: config.Source = None,
-    calendar: config.Calendar = None,
-    interval: config.Interval = "1m",
-    speed: config.Speed = "max",
-    run_until: config.RunUntil = None,
-    derive: config.Derive = None,
-    history: config.History = None,
-    hours: config.HoursKept = REGULAR_HOURS,
-    script: config.ScriptFile = None,
-    lead: config.Lead = None,
-    expect: config.Expect = None,
-    record: config.Record = None,
     redis_port: Annotated[
         int | None,
         typer.Option("--redis-port", min=1, max=65_535, help="Port of the embedded Redis, else 6379 or a free one."),
@@ -53,24 +39,6 @@ def up(
 
     Redis too, unless --url or PLAYHEAD_REDIS_URL names one. A finished session stays readable until the end.
     """
-    given = config.session_config(
-        symbols,
-        symbols_file,
-        date,
-        end,
-        source,
-        calendar,
-        interval,
-        speed,
-        run_until,
-        derive,
-        history,
-        hours,
-        script,
-        lead,
-        expect,
-        record,
-    )
     if url and (redis_port is not None or data_dir is not None):
         raise InvalidInput(
             "--redis-port and --data-dir are for the embedded Redis, and a URL was given; "

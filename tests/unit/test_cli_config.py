@@ -20,8 +20,8 @@ def configured(**given: Any) -> SessionConfig:
         "symbols_file": None,
         "date": "2025-07-02",
         "end": None,
-        "sources": [],
-        "calendars": [],
+        "source": [],
+        "calendar": [],
         "interval": "1m",
         "speed": "max",
         "run_until": None,
@@ -58,8 +58,8 @@ def test_a_symbols_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> 
 def test_a_plain_source_is_the_sessions_and_one_with_a_symbol_is_its_own() -> None:
     config = configured(
         symbols=["RIVN,AZN.L,ES=F"],
-        sources=["sample:", "azn.l=csv:/data?columns=a=b:c", "ES=F=parquet:/set"],
-        calendars=["AZN.L=XLON", "XNAS", "ES=F=24/7"],
+        source=["sample:", "azn.l=csv:/data?columns=a=b:c", "ES=F=parquet:/set"],
+        calendar=["AZN.L=XLON", "XNAS", "ES=F=24/7"],
     )
     assert (config.source, config.calendar) == ("sample:", "XNAS")
     assert config.symbols == (
@@ -94,11 +94,11 @@ def test_a_relative_path_of_a_file_source_becomes_absolute(tmp_path: Path, monke
         ({"speed": "0"}, "neither max nor a number"),
         ({"run_until": "noon"}, "neither a time of day"),
         ({"interval": "7m"}, "does not divide a day"),
-        ({"sources": ["bars.csv"]}, "is no URI"),
-        ({"sources": ["sample:", "csv:/a"]}, "two sources were given for the session"),
-        ({"sources": ["RIVN=csv:/a", "rivn=csv:/b"]}, "two sources were given for RIVN"),
-        ({"sources": ["AAPL=csv:/a"]}, "AAPL, which is not among the symbols"),
-        ({"calendars": ["RIVN="]}, "names no exchange"),
+        ({"source": ["bars.csv"]}, "is no URI"),
+        ({"source": ["sample:", "csv:/a"]}, "two sources were given for the session"),
+        ({"source": ["RIVN=csv:/a", "rivn=csv:/b"]}, "two sources were given for RIVN"),
+        ({"source": ["AAPL=csv:/a"]}, "AAPL, which is not among the symbols"),
+        ({"calendar": ["RIVN="]}, "names no exchange"),
     ],
 )
 def test_what_cannot_be_started_is_refused_with_the_reason(given: dict[str, Any], reason: str) -> None:
