@@ -13,6 +13,7 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from playhead.connection import open_client
 from playhead.keys import JOBS_QUEUE
 from shared.jobs import STAGE
 from shared.queue_client import QueueClient
@@ -30,7 +31,8 @@ class Dispatcher:
     def __init__(self, url: str, deadline_ms: int, patience_ms: int) -> None:
         """`patience_ms` is how long a call may take: the caller holds a lease meanwhile, and must not lose it."""
         self._away_until_s = 0.0
-        self._client = QueueClient.from_url(
+        self._client = open_client(
+            QueueClient,
             url,
             socket_connect_timeout=patience_ms / 1000,
             socket_timeout=patience_ms / 1000,

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseTimeoutException
 
+from playhead.connection import open_client
 from playhead.keys import JOBS_QUEUE
 from shared.calendars import calendar
 from shared.health import Progress
@@ -80,7 +81,7 @@ class _Worker(WarmWorker):
         self._progress = Progress(settings.health_dir)
         super().__init__(
             [JOBS_QUEUE],
-            connection=QueueClient.from_url(settings.queue_url),
+            connection=open_client(QueueClient, settings.queue_url),
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_S,
             log_job_description=False,
