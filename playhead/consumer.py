@@ -95,15 +95,15 @@ class Consumer:
             if sent and self._was_applied(cursor):
                 return True
             with self._client.pipeline() as pipe:
-                self._watch(pipe, cursor)
-                pipe.multi()
-                pipe.command_stack.extend(output.command_stack)
-                pipe.scripts |= output.scripts
-                pipe.hset(self._key, "cursor", cursor)
-                if self.lead is not None:
-                    pipe.xadd(self._keys.acks, {"consumer": self.name, "cursor": cursor}, maxlen=ACKS_KEPT)
-                sent = True
                 try:
+                    self._watch(pipe, cursor)
+                    pipe.multi()
+                    pipe.command_stack.extend(output.command_stack)
+                    pipe.scripts |= output.scripts
+                    pipe.hset(self._key, "cursor", cursor)
+                    if self.lead is not None:
+                        pipe.xadd(self._keys.acks, {"consumer": self.name, "cursor": cursor}, maxlen=ACKS_KEPT)
+                    sent = True
                     with _OUTPUT:
                         pipe.execute()
                 except WatchError:  # the record was changed, or the connection broke: redis-py says the same

@@ -203,6 +203,28 @@ def test_a_lost_reply_neither_loses_nor_repeats_output(
     assert tape.cursor("c") == ids[-1]
 
 
+def test_a_connection_that_breaks_before_the_transaction_is_made_anew(
+    tape: Tape, session: Session, out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = tape.tick()
+    watch = Pipeline.watch
+    broken: list[Any] = []
+
+    def watching(self: Pipeline, *names: str) -> Any:
+        answer = watch(self, *names)  # type: ignore[no-untyped-call]  # redis-py has no types here
+        if not broken:
+            broken.append(self.client_id())
+            tape.client.client_kill_filter(_id=broken[0])
+        return answer
+
+    with session.subscribe("c") as items:
+        next(items)
+        monkeypatch.setattr(Pipeline, "watch", watching)
+        push(items, out, entry)
+    assert broken
+    assert saved(tape, out) == [entry]
+
+
 def test_a_transaction_that_arrives_after_it_was_given_up_is_not_applied(
     tape: Tape, session: Session, out: str
 ) -> None:
