@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from coordinator.dispatch import Dispatcher
+from coordinator.move import days_that_open
 from coordinator.operation import NOTHING, Commit, Operation, Operations, feed_name
 from coordinator.state import State
 from playhead.commands import Reply
@@ -142,7 +143,7 @@ class Addition:
         else:
             return self._finish(NOTHING, self._rejected())
         try:
-            commit, results = self._prepared(state)
+            commit, results = (self._history(state), {}) if self.operation.request.warm_up else self._prepared(state)
         except InvalidInput as error:  # a hand has been in the manifest or the request
             self._log.exception("what was staged cannot be committed")
             if self.operation.request.warm_up:
@@ -164,6 +165,21 @@ class Addition:
             outcome = self._finish(NOTHING, self._rejected() | refused)
         return outcome
 
+    def _history(self, state: State) -> Commit:
+        """What a session has before its first day, and the days that open then."""
+        data = [
+            (job.attempt, symbol, interval, day)
+            for job in self.jobs
+            for symbol, staged in (job.manifest.staged.items() if job.manifest else ())
+            for interval, day in staged.data
+        ]
+        days = {name: state.hours(name).days for name in state.calendars}
+        return replace(NOTHING, jobs=self._staged_jobs, data=data, opening=days_that_open(days, state.clock_ms))
+
+    @property
+    def _staged_jobs(self) -> dict[int, str]:
+        return {job.number: job.attempt for job in self.jobs if job.manifest is not None and job.manifest.staged}
+
     def _prepared(self, state: State) -> tuple[Commit, dict[str, Any]]:
         clock_ms = self.operation.clock_ms
         held_ms = self.operations.server_ms() - self.operation.begun_ms
@@ -176,8 +192,6 @@ class Addition:
         for job in self.jobs:
             for symbol, staged in job.manifest.staged.items() if job.manifest else ():
                 data += [(job.attempt, symbol, interval, day) for interval, day in staged.data]
-                if self.operation.request.warm_up:
-                    continue
                 asked = calendars[symbol]
                 hours = state.hours(asked.calendar)
                 days[asked.calendar] = hours.days
@@ -200,10 +214,10 @@ class Addition:
                 )
                 results[symbol] = receipt
                 ends.append(hours.close_ms)
-        jobs = {job.number: job.attempt for job in self.jobs if job.manifest is not None and job.manifest.staged}
         symbols = ",".join(sorted(records))
         after = after_event(state.run_hash, clock_ms, "symbol-added", symbols)
-        return Commit(jobs, records, data, days, max(ends), after, _outdated(state, records, clock_ms)), results
+        outdated = _outdated(state, records, clock_ms)
+        return Commit(self._staged_jobs, records, data, days, max(ends), after, outdated), results
 
     def _finish(self, commit: Commit, results: Mapping[str, Any]) -> str:
         rejected = {symbol: each["error"] for symbol, each in results.items() if each["status"] == "rejected"}

@@ -40,7 +40,8 @@ class Operation:
 class Commit:
     """What becomes live: jobs (number -> attempt), the symbols' records, their session data as (attempt, symbol,
     interval, trading day), their calendars, and the digests that are not theirs (field -> symbols): those of the same
-    day from before they were removed."""
+    day from before they were removed. `opening` are the days of which consumers are told once a session has its
+    first history: calendar and date."""
 
     jobs: Mapping[int, str]
     records: Mapping[str, SymbolRecord]
@@ -49,6 +50,7 @@ class Commit:
     end_ms: int
     run_hash: str
     outdated: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    opening: Sequence[tuple[str, str]] = ()
 
 
 NOTHING: Final = Commit({}, {}, (), {}, 0, "")
@@ -159,6 +161,7 @@ class Operations:
         args += reply_items + flat(done)
         for name, symbols in commit.outdated.items():
             args += [part for symbol in symbols for part in (name, symbol)]
+        args += [part for day in commit.opening for part in day]
         return self._outcome(_COMMIT(self._store.client, used, args))
 
     def _outcome(self, reply: bytes) -> str:

@@ -6,7 +6,8 @@
 --       '' where nobody is answered  7 run hash after the event  8 number of jobs  9 number of bars keys
 --       10 number of symbols  11 number of calendars  12 number of reply items  13 number of journal items
 --       14... for each job: job, attempt; for each symbol: symbol, record; for each calendar: calendar, trading days;
---       reply; journal; then for each digest that an added symbol may have from before it was removed: field, symbol
+--       reply; journal; then for each digest that an added symbol may have from before it was removed: field, symbol;
+--       where nobody is answered, for each day that opens at the first clock: calendar, date
 -- The record's "added_entry":"" is filled with the id of the event.
 -- Returns 'ok', also for a call that was carried out before; 'gone' where the operation is another one; 'clock' where
 -- the clock is not T or the own hold is missing; 'attempt' where an attempt is not the current one; 'staged' where
@@ -72,6 +73,10 @@ if ARGV[6] ~= '' then
   answer(state, KEYS[6], KEYS[7], KEYS[8], KEYS[11], KEYS[12], ARGV[6], ARGV[5], reply, done)
 else
   at = at + tonumber(ARGV[12]) + tonumber(ARGV[13])
+end
+if ARGV[6] == '' then
+  emit_days(state, KEYS[5], ARGV, at, (#ARGV - at + 1) / 2)
+  at = #ARGV + 1
 end
 for k = at, #ARGV, 2 do
   -- What is no JSON is the work of a hand, and is left as it is.

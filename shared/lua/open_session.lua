@@ -26,5 +26,6 @@ settle_status(KEYS[1], KEYS[4])
 for i = scheduled_at, holds_at - 1, 2 do
   schedule(KEYS[1], KEYS[6], KEYS[7], ARGV[i], ARGV[i + 1])
 end
-emit_days(KEYS[1], KEYS[5], ARGV, days_at, tonumber(ARGV[10]))
+-- Who is told of a day may read what was before it: with history to be read first that is said by `commit`.
+if ARGV[7] ~= '1' then emit_days(KEYS[1], KEYS[5], ARGV, days_at, tonumber(ARGV[10])) end
 return 'ok'

@@ -151,11 +151,12 @@ def warming(redis_url: str, session_name: str) -> Iterator[Bench]:
 
 
 def warm_up(bench: Bench, operation: Operation) -> str:
-    commit = Commit({0: ATTEMPT}, {}, [(ATTEMPT, "AAPL", "1m", YESTERDAY)], {}, END_MS, "not this one")
+    data = [(ATTEMPT, "AAPL", "1m", YESTERDAY)]
+    commit = Commit({0: ATTEMPT}, {}, data, {}, END_MS, "not this one", opening=[(CALENDAR, DAY)])
     return bench.operations.end(operation, commit, Reply("", "", "ok"), {})
 
 
-def test_the_history_that_a_session_begins_with_comes_without_symbols_reply_or_event(warming: Bench) -> None:
+def test_the_first_history_comes_with_the_first_day_and_without_symbols_or_reply(warming: Bench) -> None:
     before = warming.dump()
     operation = warming.operation()
     assert (operation.hold, operation.entry, operation.request.warm_up) == ("warm-up", "", True)
@@ -165,13 +166,14 @@ def test_the_history_that_a_session_begins_with_comes_without_symbols_reply_or_e
     assert isinstance(was, dict)
     assert (state["status"], state["active"]) == ("running", "1")
     assert "warming" not in state
+    assert warming.keys.notifications not in before
     assert state["run_hash"] == text(was[b"run_hash"])
     live = warming.keys.bars("AAPL", "1m", YESTERDAY)
     assert warming.dump()[live] == (before[warming.keys.staged_bars(ATTEMPT, "AAPL", "1m", YESTERDAY)][0], False)
     assert warming.events() == [OPENED]
     assert not warming.client.exists(warming.keys.replies, warming.keys.journal, warming.keys.answered)
     kept = {warming.keys.holds, warming.keys.operation}
-    left = {key for key in before if ":staged:" not in key} - kept | {live}
+    left = {key for key in before if ":staged:" not in key} - kept | {live, warming.keys.notifications}
     assert set(warming.dump()) == left  # no feed, and nothing that is staged
     after = warming.dump()
     assert warm_up(warming, operation) == "gone"

@@ -89,7 +89,7 @@ def test_a_session_with_history_begins_with_the_clock_held_and_inactive(long_ben
     assert long_bench.holds() == {"warm-up"}
     assert long_bench.load().warming
     assert long_bench.advance() == "held"
-    assert long_bench.events() == [OPENED]
+    assert long_bench.events() == []
 
 
 def test_the_days_that_open_with_a_move_are_said_after_its_ticks(bench: Bench) -> None:

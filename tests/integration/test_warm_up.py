@@ -122,6 +122,19 @@ def test_until_the_history_is_there_the_clock_stands_and_reads_answer_nothing(
     assert session.client.smembers(session.keys.holds) == set()
 
 
+def test_no_consumer_is_told_of_the_first_day_before_the_history_is_there(
+    make: Make, queue: Later, redis_url: str
+) -> None:
+    session = make()
+    ask(session, queue)
+    assert session.notifications() == []
+    warm(session, queue)
+    with Session(session.keys.session, redis_url) as reader, reader.subscribe("c") as items:
+        first = next(items)
+        assert (first.type, first.clock_ms) == ("day-opened", ms("2025-07-03T13:30"))
+        assert reader.history("AAPL") == made_bars("AAPL", "1m", ALL_PAST)
+
+
 def test_history_comes_without_a_tick_and_with_the_derived_bars(make: Make, queue: Later, redis_url: str) -> None:
     session = make(derive=("5m",))
     warm(session, queue)
