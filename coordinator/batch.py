@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordinator.roster import Released
-from playhead.codec import BAR_BYTES
 from playhead.intervals import interval_ms
+from playhead.runs import BAR_BYTES
 
 Run = tuple[str, str, int, bytes]
 """Symbol, interval, start of the first bar, packed bars."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from playhead.codec import MAX_TIME_MS
 from playhead.entries import order
 from playhead.errors import Malformed
 from playhead.messages import TICK, TYPE
+from playhead.times import MAX_TIME_MS
 
 WINDOW_END: Final = b"window-end"
 FOREVER_MS: Final = 1 << 62

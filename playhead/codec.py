@@ -21,14 +21,16 @@ from numpy.typing import NDArray
 from playhead.bars import Bars
 from playhead.errors import InvalidInput, Malformed
 from playhead.intervals import interval_ms
+from playhead.runs import BAR_BYTES, run_start
+from playhead.times import MAX_TIME_MS
 
-BAR_BYTES = 46
-MAX_TIME_MS = 253_402_300_800_000  # the end of the year 9999: later times in an entry are a mistake
 _ARRAY_OF_5, _FLOAT64 = 0x95, 0xCB
 _MARKS = [0, 1, 10, 19, 28, 37]
 _MARK_BYTES = np.array([_ARRAY_OF_5] + [_FLOAT64] * 5, np.uint8)
 _FIRST_VALUE, _VALUE_STEP = 2, 9  # bytes: where the first value stands, and from one to the next
 _GROUP_FIELD = re.compile(rb"([1-9][0-9]{0,4}[smh])@([0-9]{1,15})")
+_SYMBOL = rb"[A-Z0-9^][A-Z0-9.=^_-]{0,31}"
+_NAMES = re.compile(rb"%b(?:,%b)*\n" % (_SYMBOL, _SYMBOL))
 _END_OF_NAMES = b"\n"
 
 Frame = NDArray[np.uint8]
@@ -86,10 +88,7 @@ def bars_of(symbol: str, interval: str, runs: Mapping[bytes, bytes]) -> Bars:
     Raises `Malformed` for a field that is not a run, or runs that overlap.
     """
     step_ms = interval_ms(interval)
-    try:
-        ordered = sorted((int(start), packed) for start, packed in runs.items())
-    except ValueError as error:
-        raise Malformed(f"a run of {symbol} {interval} is not named by a start in milliseconds") from error
+    ordered = sorted((run_start(start, len(packed)), packed) for start, packed in runs.items())
     if not ordered:
         return Bars.empty(symbol, interval)
     starts = np.concatenate([start + step_ms * np.arange(len(packed) // BAR_BYTES) for start, packed in ordered])
@@ -136,8 +135,7 @@ def split_group(value: bytes) -> tuple[bytes, memoryview]:
 
 
 def names_of(head: bytes) -> tuple[str, ...]:
-    """The symbols of a group's head."""
-    try:
-        return tuple(head[:-1].decode("ascii").split(","))
-    except UnicodeDecodeError as error:
-        raise Malformed("the symbols of a group are not plain ASCII") from error
+    """The symbols of a group's head. Raises `Malformed`."""
+    if not _NAMES.fullmatch(head):
+        raise Malformed(f"{head[:40]!r} is no line of symbols")
+    return tuple(head[:-1].decode("ascii").split(","))

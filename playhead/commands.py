@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from playhead.errors import InvalidInput, Malformed, sendable
 from playhead.names import parse_symbol
+from playhead.plain import load_object, typed
 
 MAX_SPEED = "max"
 MAX_STEPS = 1_000_000
@@ -189,7 +190,7 @@ def decode_reply(fields: Mapping[bytes, bytes]) -> Reply:
     """The reply in the fields of an entry. Raises `Malformed`."""
     try:
         text = {name.decode(): value.decode() for name, value in fields.items()}
-        result = json.loads(text.get("result") or "{}")
+        result = load_object(text.get("result") or "{}")
         return Reply(text["id"], text["entry"], text["status"], text.get("error") or None, result)
     except (KeyError, ValueError) as error:
         raise Malformed(f"a reply lacks or garbles {error}") from error
@@ -236,12 +237,10 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _reasons(text: str) -> Mapping[str, str]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(reason, str) for reason in found.values()):
-        raise InvalidInput(f"rejected {text[:40]!r} is not a JSON object of symbols and reasons")
-    return found
+        found = load_object(text)
+        return {symbol: typed(reason, str, what="a reason") for symbol, reason in found.items()}
+    except (ValueError, TypeError):
+        raise InvalidInput(f"rejected {text[:40]!r} is not a JSON object of symbols and reasons") from None
 
 
 def _ticks(text: str) -> int:

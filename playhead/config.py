@@ -14,6 +14,7 @@ from playhead.commands import parse_speed, speed_text
 from playhead.errors import InvalidInput, Malformed
 from playhead.intervals import DAY_MS, interval_ms
 from playhead.names import check_consumer, parse_symbols
+from playhead.plain import load_object, typed
 from playhead.times import parse_date, parse_moment
 
 DEFAULT_CALENDAR: Final = "XNYS"
@@ -157,19 +158,51 @@ def encode(config: SessionConfig) -> str:
 def decode(text: bytes) -> SessionConfig:
     """The configuration in the session's state. Raises `Malformed` or `InvalidInput`."""
     try:
-        given = json.loads(text)
+        given = load_object(text)
         known = {name: given[name] for name in SessionConfig.__slots__ if name in given}
         known |= {
-            "symbols": tuple(SymbolConfig(**each) for each in given["symbols"]),
+            "symbols": tuple(_symbol(each) for each in given["symbols"]),
             "date": parse_date(given["date"]),
             "end": parse_date(given["end"]),
             "speed": parse_speed(given["speed"]),
-            "derive": tuple(given.get("derive", ())),
-            "script": tuple(ScriptedCommand(**each) for each in given.get("script", ())),
-            "expect": tuple(given.get("expect", ())),
+            "derive": _texts(given.get("derive", []), "derive"),
+            "script": tuple(_scripted(each) for each in given.get("script", ())),
+            "expect": _texts(given.get("expect", []), "expect"),
         }
-        return SessionConfig(**known).check()
+        return _typed(SessionConfig(**known)).check()
     except (KeyError, ValueError, TypeError) as error:
         if isinstance(error, InvalidInput):
             raise
         raise Malformed(f"the configuration of the session is not as it should be: {error}") from error
+
+
+def _typed(config: SessionConfig) -> SessionConfig:
+    for name in ("source", "calendar", "interval", "hours"):
+        typed(getattr(config, name), str, what=name)
+    typed(config.history, int, what="history")
+    typed(config.lead, int, type(None), what="lead")
+    for name in ("run_until", "record"):
+        typed(getattr(config, name), str, type(None), what=name)
+    return config
+
+
+def _symbol(given: object) -> SymbolConfig:
+    found = SymbolConfig(**typed(given, dict, what="a symbol"))
+    typed(found.symbol, str, what="symbol")
+    typed(found.source, str, type(None), what="source")
+    typed(found.calendar, str, type(None), what="calendar")
+    return found
+
+
+def _scripted(given: object) -> ScriptedCommand:
+    found = ScriptedCommand(**typed(given, dict, what="a command"))
+    typed(found.at, str, what="at")
+    typed(found.line, str, what="line")
+    typed(found.clock_ms, int, type(None), what="clock_ms")
+    for name, text in typed(found.fields, dict, what="fields").items():
+        typed(text, str, what=name)
+    return found
+
+
+def _texts(given: object, what: str) -> tuple[str, ...]:
+    return tuple(typed(each, str, what=what) for each in typed(given, list, tuple, what=what))

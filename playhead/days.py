@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from playhead.errors import Malformed
+from playhead.plain import load_object, typed
+from playhead.times import MAX_TIME_MS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,15 +119,17 @@ def encode(days: TradingDays) -> str:
 def decode(text: bytes | str) -> TradingDays:
     """Trading days from JSON. Raises `Malformed`."""
     try:
-        given = json.loads(text)
+        given = load_object(text)
         days = tuple(
-            TradingDay(label, tuple(zip(edges[::2], edges[1::2], strict=True))) for label, *edges in given["days"]
+            TradingDay(typed(label, str, what="a day"), tuple(zip(edges[::2], edges[1::2], strict=True)))
+            for label, *edges in given["days"]
         )
-        found = TradingDays(given["zone"], given["warm_up"], days)
+        warm_up = typed(given["warm_up"], int, what="warm_up")
+        found = TradingDays(typed(given["zone"], str, what="zone"), warm_up, days)
         if not 0 <= found.warm_up < len(days) or not all(day.ranges for day in days):
             raise ValueError("there is no replayed day, or one without hours")
         edges = [edge for day in days for each in day.ranges for edge in each]
-        if not all(isinstance(edge, int) for edge in edges) or edges != sorted(edges):
+        if not all(0 <= typed(edge, int, what="a time") <= MAX_TIME_MS for edge in edges) or edges != sorted(edges):
             raise ValueError("the hours are no times in order")
     except (ValueError, TypeError, KeyError) as error:
         raise Malformed(f"the trading days of a calendar are not as they should be: {error}") from error

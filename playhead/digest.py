@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.bars import Bars
-from playhead.codec import BAR_BYTES, Frame, pack
+from playhead.codec import Frame, pack
 from playhead.errors import Malformed
 from playhead.intervals import interval_ms
+from playhead.runs import BAR_BYTES, run_start
 
 DIGITS: Final = 16
 """Hexadecimal digits of a digest."""
@@ -64,13 +65,7 @@ def digest_of_runs(interval: str, runs: Mapping[bytes, bytes]) -> str:
 @lru_cache(maxsize=_REMEMBERED)
 def _layout(step_ms: int, fields: tuple[bytes, ...], sizes: tuple[int, ...]) -> tuple[bytes, tuple[int, ...]]:
     """The starts of all bars of some runs in time order, and the order of the runs in it."""
-    try:
-        starts_ms = [int(field) for field in fields]
-    except ValueError as error:
-        raise Malformed("a run is not named by a start in milliseconds") from error
-    for size in sizes:
-        if size % BAR_BYTES:
-            raise Malformed(f"{size} bytes of bars are not a multiple of {BAR_BYTES}")
+    starts_ms = [run_start(field, size) for field, size in zip(fields, sizes, strict=True)]
     order = tuple(sorted(range(len(fields)), key=starts_ms.__getitem__))
     parts = [starts_ms[at] + step_ms * np.arange(sizes[at] // BAR_BYTES, dtype="<i8") for at in order]
     return b"".join(part.astype("<i8").tobytes() for part in parts), order

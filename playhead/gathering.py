@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.bars import Bars
-from playhead.codec import BAR_BYTES, Frame, values_of
+from playhead.codec import Frame, values_of
 from playhead.digest import digest_of_frame
 from playhead.messages import Group, Tick
+from playhead.runs import BAR_BYTES
 
 
 class DayBars:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +18,11 @@ from playhead.days import NEVER_MS, TradingDays
 from playhead.errors import Malformed
 from playhead.intervals import MINUTE_MS, interval_ms
 from playhead.keys import Keys
+from playhead.plain import load_object
+from playhead.runs import BAR_BYTES, run_start
 from playhead.scripts import Script
 from playhead.symbols import SymbolRecord
 from playhead.times import local
-
-BAR_BYTES = 46  # as codec.BAR_BYTES, which would load numpy for one number
 
 ENDED = ("finished", "stopped")
 """The states of a session that has come to an end of its own or a person's."""
@@ -177,14 +176,14 @@ def _info(
 
 def _scheduled(at_ms: bytes, number: bytes, command: bytes) -> ScheduledInfo:
     try:
-        fields = {str(name): str(value) for name, value in json.loads(command).items()}
-    except (ValueError, AttributeError) as error:
+        fields = {name: str(value) for name, value in load_object(command).items()}
+        return ScheduledInfo(int(float(at_ms)), fields.pop("id", text(number)), fields)
+    except (ValueError, OverflowError) as error:
         raise Malformed(f"the scheduled command {text(number)} is not as it should be: {error}") from error
-    return ScheduledInfo(int(at_ms), fields.pop("id", text(number)), fields)
 
 
 def _interval_info(interval: str, sizes: Mapping[Any, int], days: TradingDays) -> IntervalInfo:
-    runs = sorted((int(start), size // BAR_BYTES) for start, size in sizes.items())
+    runs = sorted((run_start(start, size), size // BAR_BYTES) for start, size in sizes.items())
     if not runs:
         return IntervalInfo(0, None, None, 0)
     start_ms = runs[0][0]

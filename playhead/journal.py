@@ -21,7 +21,8 @@ from playhead.config import SessionConfig
 from playhead.connection import text
 from playhead.errors import InvalidInput, Malformed, PlayheadError, SessionNotFound
 from playhead.keys import Keys
-from playhead.times import full_text
+from playhead.plain import load, load_object
+from playhead.times import MAX_TIME_MS, full_text
 
 FORMAT: Final = 1
 DIGESTS_S: Final = 10.0
@@ -30,7 +31,6 @@ _ENDED: Final = ("finished", "stopped", "failed")
 _OWN: Final = ("type", "clock", "clock_ms", "run_hash", "id", "status", "results")  # no fields of the command
 _DIGESTS_DONE: Final = b"clock_ms"  # as digest.CLOCK_FIELD, which would load numpy for one word
 _LOOK_S: Final = 0.05
-MAX_TIME_MS: Final = 253_402_300_799_000  # the end of the year 9999
 T = TypeVar("T")
 
 Digests = Mapping[str, Mapping[str, str]]
@@ -137,7 +137,7 @@ def parse(text_lines: Iterable[str], name: str) -> Journal:
 def _checked(place: str, read: Callable[[], T]) -> T:
     try:
         return read()
-    except (PlayheadError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (PlayheadError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = str(error) if isinstance(error, PlayheadError) else repr(error)
         raise InvalidInput(f"{place}: it is not as `playhead session journal` writes it: {reason}") from error
 
@@ -185,10 +185,10 @@ def _journal(
             clock_ms=int(fields["clock_ms"]) if "clock_ms" in fields else None,
             error=fields.get("error") or None,
             run_hash=fields.get("run_hash", ""),
-            digests={text(day): json.loads(of) for day, of in sorted(digests.items()) if day != _DIGESTS_DONE},
+            digests={text(day): load_object(of) for day, of in sorted(digests.items()) if day != _DIGESTS_DONE},
             complete=complete,
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise Malformed(f"the journal of session {name} is not as it should be: {error!r}") from error
 
 
@@ -197,7 +197,7 @@ def _entry(given: Mapping[str, Any]) -> Entry:
         raise ValueError(f"its type is {given['type']!r}")
     results, id, status = given.get("results"), given.get("id"), given.get("status")
     if isinstance(results, str):
-        results = json.loads(results)
+        results = load(results)
     if results is not None and not all(isinstance(of, dict) for of in results.values()):
         raise ValueError("its results are not those of symbols")
     return Entry(
@@ -219,12 +219,9 @@ def _time(given: Any) -> int:
 
 def _object(where: str, line: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        return load_object(line)
+    except ValueError as error:
         raise InvalidInput(f"{where}: it is no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise InvalidInput(f"{where}: it is no JSON object")
-    return found
 
 
 def _line(given: Mapping[str, Any]) -> str:

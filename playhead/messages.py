@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from playhead.bars import Bar
 from playhead.codec import Frame, frame_of, names_of, parse_group_field, split_group, values_of
+from playhead.entries import time_ms
 from playhead.errors import Malformed
+from playhead.times import MAX_TIME_MS
 
 TYPE = b"type"
 TICK = b"tick"
@@ -148,19 +150,19 @@ LAST = (SessionFinished, SessionStopped, SessionFailure)
 
 def decode(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Message:
     """A notification as a message. Raises `Malformed` for what does not follow the protocol."""
-    entry = entry_id.decode()
-    clock_ms = int(entry.partition("-")[0])
+    entry = entry_id.decode(errors="replace")
+    clock_ms = time_ms(entry)
+    if clock_ms > MAX_TIME_MS:
+        raise Malformed(f"notification {entry} lies beyond the year 9999")
     kind = fields.get(TYPE)
     if kind == TICK:
         return Tick(entry, clock_ms, decode_groups(fields))
     try:
         match kind:
             case b"symbol-added":
-                symbols = tuple(fields[b"symbols"].decode().split(","))
-                return SymbolAdded(entry, clock_ms, symbols, fields[b"command"].decode())
+                return SymbolAdded(entry, clock_ms, _listed(fields[b"symbols"]), fields[b"command"].decode())
             case b"symbol-removed":
-                symbols = tuple(fields[b"symbols"].decode().split(","))
-                return SymbolRemoved(entry, clock_ms, symbols, fields[b"command"].decode())
+                return SymbolRemoved(entry, clock_ms, _listed(fields[b"symbols"]), fields[b"command"].decode())
             case b"day-opened":
                 return DayOpened(entry, clock_ms, fields[b"calendar"].decode(), fields[b"date"].decode())
             case b"consumer-dropped":
@@ -174,6 +176,10 @@ def decode(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Message:
     except (KeyError, UnicodeDecodeError) as error:
         raise Malformed(f"notification {entry} of type {kind!r} lacks or garbles {error}") from error
     raise Malformed(f"notification {entry} has the unknown type {kind!r}")
+
+
+def _listed(symbols: bytes) -> tuple[str, ...]:
+    return names_of(symbols + b"\n")
 
 
 def decode_groups(fields: Mapping[bytes, bytes]) -> tuple[Group, ...]:

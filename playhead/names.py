@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from playhead.errors import InvalidInput
@@ -49,9 +50,9 @@ def parse_symbols(texts: Iterable[str]) -> tuple[str, ...]:
     symbols = tuple(parse_symbol(text) for text in texts)
     if not symbols:
         raise InvalidInput("no symbol was given; name at least one, such as AAPL")
-    twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
-    if twice:
-        raise InvalidInput(f"symbol {twice[0]} was given twice; name each symbol once")
+    if len(set(symbols)) < len(symbols):
+        twice = min(symbol for symbol, times in Counter(symbols).items() if times > 1)
+        raise InvalidInput(f"symbol {twice} was given twice; name each symbol once")
     return symbols
 
 

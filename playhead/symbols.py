@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from playhead.entries import BEGINNING, order
+from playhead.entries import BEGINNING, is_entry, order
 from playhead.errors import Malformed
+from playhead.plain import load_object, typed
+from playhead.times import MAX_TIME_MS
 
 MAIN_FEED = "main"
 
@@ -64,7 +66,23 @@ def decode(text: bytes | str) -> SymbolRecord:
     of this version can read sessions of a later one.
     """
     try:
-        given = json.loads(text)
-        return SymbolRecord(**{name: given[name] for name in SymbolRecord.__slots__ if name in given})
+        given = load_object(text)
+        return _checked(SymbolRecord(**{name: given[name] for name in SymbolRecord.__slots__ if name in given}))
     except (ValueError, TypeError) as error:
         raise Malformed(f"the record of a symbol is not as it should be: {error}") from error
+
+
+def _checked(record: SymbolRecord) -> SymbolRecord:
+    for name in ("calendar", "zone", "feed"):
+        typed(getattr(record, name), str, what=name)
+    typed(record.source, str, type(None), what="source")
+    typed(record.receipt, dict, what="receipt")
+    for name in ("through_ms", "added_ms"):
+        moment_ms = getattr(record, name)
+        if moment_ms is not None and not 0 <= typed(moment_ms, int, what=name) <= MAX_TIME_MS:
+            raise ValueError(f"{name} is {moment_ms}, which is no market time")
+    for name in ("added_entry", "removed_entry"):
+        entry = getattr(record, name)
+        if entry is not None and not is_entry(typed(entry, str, what=name)):
+            raise ValueError(f"{name} is {entry[:40]!r}, which is no id of an entry")
+    return record

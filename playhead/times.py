@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from playhead.errors import InvalidInput
 
+MAX_TIME_MS: Final = 253_402_300_799_000
+"""The last second of the year 9999 in UTC: a later time is a mistake."""
 _CLOCK_TIME = re.compile(r"(?:([0-9]{4}-[0-9]{2}-[0-9]{2}) +)?([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 
 
@@ -24,8 +27,16 @@ def to_ms(moment: datetime) -> int:
 
 
 def local(moment_ms: int, zone: str) -> datetime:
-    """A time as an aware datetime in a zone such as `America/New_York`."""
-    return datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(ZoneInfo(zone))
+    """A time as an aware datetime in a zone such as `America/New_York`.
+
+    Raises `InvalidInput` for a zone that there is not, and a time of no year from 1 to 9999.
+    """
+    try:
+        return datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(_zone(zone))
+    except (ValueError, OverflowError, OSError) as error:
+        if isinstance(error, InvalidInput):
+            raise
+        raise InvalidInput(f"{moment_ms} ms is no time of the years 1 to 9999") from error
 
 
 def clock_text(moment_ms: int, zone: str) -> str:
@@ -49,10 +60,11 @@ def parse_moment(text: str, zone: str, on: date) -> int:
     match = _CLOCK_TIME.fullmatch(text.strip())
     if match:
         clock = time(int(match[2]), int(match[3]), int(match[4] or 0))
-        moment = datetime.combine(parse_date(match[1]) if match[1] else on, clock, ZoneInfo(zone))
-        if moment.astimezone(UTC).astimezone(moment.tzinfo).time() != clock:
+        moment = datetime.combine(parse_date(match[1]) if match[1] else on, clock, _zone(zone))
+        moment_ms = to_ms(moment)
+        if local(moment_ms, zone).time() != clock:
             raise InvalidInput(f"there is no {clock} on {moment.date()} in {zone}: clocks are set forward then")
-        return to_ms(moment)
+        return moment_ms
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -85,3 +97,10 @@ def parse_date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise InvalidInput(f"date {text[:40]!r} is not a date such as 2025-07-02") from None
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:  # not there, no plain name, or the name of a folder
+        raise InvalidInput(f"there is no time zone {name[:40]!r}") from error

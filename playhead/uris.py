@@ -25,5 +25,5 @@ def absolute_source(uri: str) -> str:
         return uri
     try:
         return f"{scheme}:{Path(path).expanduser().absolute()}{mark}{query}"
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # no such user, or none that could be
         raise InvalidInput(f"source {uri[:80]!r}: there is no such home directory") from error

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from playhead.errors import Malformed
+from playhead.plain import load_object, typed
+from playhead.times import MAX_TIME_MS
+
 
 @dataclass(frozen=True, slots=True)
 class SymbolRequest:
@@ -35,9 +39,14 @@ class AdditionRequest:
 
     @classmethod
     def decode(cls, text: bytes | str) -> AdditionRequest:
-        given = json.loads(text)
-        jobs = tuple(tuple(SymbolRequest(**each) for each in job) for job in given["jobs"])
-        return cls(jobs, given["rejected"], given["warm_up"], given["asked"])
+        """The request in an operation. Raises `Malformed`."""
+        try:
+            given = load_object(text)
+            jobs = tuple(tuple(_asked(each) for each in job) for job in given["jobs"])
+            warm_up = typed(given["warm_up"], bool, what="warm_up")
+            return cls(jobs, _texts(given["rejected"]), warm_up, _texts(given["asked"]))
+        except (KeyError, ValueError, TypeError) as error:
+            raise Malformed(f"the request of an addition is not as it should be: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,11 @@ class StagedSymbol:
     dropped: Mapping[str, int]
     missing: int
     data: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        counts = {"loaded": self.loaded, "written": self.written, "queued": self.queued, "missing": self.missing}
+        for what, count in (*counts.items(), *self.dropped.items()):
+            typed(count, int, what=what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +79,35 @@ class Manifest:
 
     @classmethod
     def decode(cls, text: bytes | str) -> Manifest:
-        given: dict[str, Any] = json.loads(text)
-        staged = {
-            symbol: StagedSymbol(**each | {"data": tuple((interval, label) for interval, label in each["data"])})
-            for symbol, each in given["staged"].items()
-        }
-        return cls(staged, given["rejected"], given["through_ms"])
+        """The manifest of an attempt. Raises `Malformed`."""
+        try:
+            given = load_object(text)
+            staged = {symbol: _staged(each) for symbol, each in typed(given["staged"], dict, what="staged").items()}
+            through_ms = typed(given["through_ms"], int, what="through_ms")
+            if not 0 <= through_ms <= MAX_TIME_MS:
+                raise ValueError(f"through_ms is {through_ms}, which is no market time")
+            return cls(staged, _texts(given["rejected"]), through_ms)
+        except (KeyError, ValueError, TypeError) as error:
+            raise Malformed(f"the manifest of an attempt is not as it should be: {error}") from error
+
+
+def _asked(given: Any) -> SymbolRequest:
+    asked = SymbolRequest(**typed(given, dict, what="a request"))
+    typed(asked.symbol, str, what="symbol")
+    typed(asked.calendar, str, what="calendar")
+    typed(asked.source, str, type(None), what="source")
+    return asked
+
+
+def _staged(given: Any) -> StagedSymbol:
+    counts = typed(given, dict, what="a symbol")
+    typed(counts["dropped"], dict, what="dropped")
+    data = tuple(
+        (typed(interval, str, what="an interval"), typed(label, str, what="a day"))
+        for interval, label in counts["data"]
+    )
+    return StagedSymbol(**counts | {"data": data})
+
+
+def _texts(given: Any) -> dict[str, str]:
+    return {name: typed(each, str, what=name) for name, each in typed(given, dict, what="a part of it").items()}

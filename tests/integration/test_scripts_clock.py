@@ -11,8 +11,8 @@ from coordinator.batch import runs_of_ticks
 from coordinator.move import Move
 from playhead import days as trading_days
 from playhead import messages
-from playhead.codec import BAR_BYTES
 from playhead.errors import Fenced, SessionNotFound
+from playhead.runs import BAR_BYTES
 from shared import run_hash
 from shared.ticks import window_end
 from tests.support.bench import END_MS, NEXT_OPEN_MS, OPENED, Bench, released

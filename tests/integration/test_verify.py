@@ -14,12 +14,13 @@ import pytest
 
 from coordinator.operation import Commit, Operation, Operations
 from playhead.bars import Bars
-from playhead.codec import BAR_BYTES, bars_of, pack, runs_of
+from playhead.codec import bars_of, pack, runs_of
 from playhead.commands import RemoveSymbol
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import text
 from playhead.errors import CommandRejected
 from playhead.keys import SESSIONS
+from playhead.runs import BAR_BYTES
 from playhead.session import Session
 from tests.support.in_process import InProcess
 from tests.support.system import System, info_of, play_to_the_end, wait_for

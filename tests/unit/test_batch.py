@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from coordinator.batch import Run, runs_of_ticks
 from coordinator.roster import Released
-from playhead.codec import BAR_BYTES, group_field, pack, pack_names, unpack
+from playhead.codec import group_field, pack, pack_names, unpack
 from playhead.intervals import interval_ms
+from playhead.runs import BAR_BYTES
 
 MINUTE_MS = 60_000
 Owned = tuple[str, str, int]

@@ -16,8 +16,6 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from playhead.codec import (
-    BAR_BYTES,
-    MAX_TIME_MS,
     bars_of,
     frame_of,
     group_field,
@@ -30,7 +28,8 @@ from playhead.codec import (
     unpack,
 )
 from playhead.errors import Malformed
-from playhead.info import BAR_BYTES as SUMMARY_BAR_BYTES
+from playhead.runs import BAR_BYTES
+from playhead.times import MAX_TIME_MS
 
 MINUTE_MS = 60_000
 ANY_FLOATS = st.floats(width=64, allow_nan=True, allow_infinity=True)
@@ -91,7 +90,7 @@ def test_a_packed_bar_is_what_msgpack_itself_writes(row: NDArray[np.float64]) ->
 def test_a_bar_has_the_bytes_that_the_protocol_says() -> None:
     packed = pack(np.array([[1.0, 2.0, 0.5, 1.5, 100.0]])).tobytes()
     assert packed == b"\x95" + b"".join(b"\xcb" + struct.pack(">d", x) for x in (1.0, 2.0, 0.5, 1.5, 100.0))
-    assert len(packed) == BAR_BYTES == SUMMARY_BAR_BYTES
+    assert len(packed) == BAR_BYTES
 
 
 @pytest.mark.parametrize("packed", BAD_BARS)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from playhead.bars import Bars
-from playhead.codec import BAR_BYTES, bars_of, pack
+from playhead.codec import bars_of, pack
 from playhead.digest import digest_of, digest_of_runs, field_of, parse_field
 from playhead.errors import Malformed
+from playhead.runs import BAR_BYTES
 
 MINUTE_MS = 60_000
 OPEN_MS = 1_751_463_000_000
