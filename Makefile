@@ -23,11 +23,17 @@ demo: $(INSTALLED) ## Replay a day and add a symbol in the middle of it
 	@$(BIN)/python -m examples.demo
 
 .PHONY: test
-test: $(INSTALLED) ## Run the tests: unit, integration, properties
+test: $(INSTALLED) ## Run the tests: unit, integration, properties, faults
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # Each of these processes has a server and services of its own. Tests wait for processes more than they compute.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist worksteal
+
+# INPUTS is how many, all kinds together.
+.PHONY: fuzz
+fuzz: INPUTS := 100000
+fuzz: $(INSTALLED) ## Feed hostile input to everything that reads from Redis: INPUTS=100000
+	@PLAYHEAD_FUZZ_INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/faults/test_hostile_*.py --timeout 0 -q
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Run the tests that drive real containers; needs a Docker engine

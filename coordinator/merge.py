@@ -36,8 +36,9 @@ class Feed:
 
     def push(self, entry_id: bytes, fields: RawFields) -> None:
         """Takes the next entry. Raises `Malformed` for one that is no part of a feed; the feed goes on after it."""
-        self.cursor = entry_id.decode()
-        time_ms, number = order(self.cursor)
+        entry = entry_id.decode(errors="replace")
+        time_ms, number = order(entry)
+        self.cursor = entry
         if time_ms > MAX_TIME_MS:
             raise Malformed(f"entry {self.cursor} lies beyond the year 9999")
         kind = fields.get(TYPE)
@@ -50,7 +51,7 @@ class Feed:
         elif kind == WINDOW_END:
             self.known_ms = FOREVER_MS if fields.get(b"final") == b"1" else max(self.known_ms, time_ms)
         else:
-            raise Malformed(f"entry {self.cursor} has the unknown type {kind!r}")
+            raise Malformed(f"entry {self.cursor} has the unknown type {(kind or b'')[:40]!r}")
 
 
 class Merge:

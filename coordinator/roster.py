@@ -67,6 +67,7 @@ class Roster:
         A group that does not follow the protocol is left out, said and counted: it must not stop the clock.
         """
         parts: dict[bytes, list[_Part]] = {}
+        faults: list[str] = []
         border = bisect_left(self._borders, tick.close_ms)
         for feed, fields in tick.parts:
             for field, value in fields.items():
@@ -80,11 +81,13 @@ class Roster:
                     rows = self._rows(feed, head, border)
                     frame = frame_of(packed)
                 except Malformed as error:
-                    self.skipped += 1
-                    LOG.warning("a group of the tick at %s in feed %s is left out: %s", tick.close_ms, feed, error)
+                    faults.append(f"in feed {feed} {error}")
                     continue
                 if rows is None or rows:
                     parts.setdefault(field, []).append(_Part(value, head, frame, rows))
+        if faults:
+            self.skipped += len(faults)
+            LOG.warning("%d groups of the tick at %s are left out: %s", len(faults), tick.close_ms, faults[0])
         fields_in_order = sorted(parts, key=_canonical) if len(parts) > 1 else parts
         return [_combine(field, tuple(parts[field])) for field in fields_in_order]
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from playhead.errors import InvalidInput, Malformed, sendable
 from playhead.names import parse_symbol
 from playhead.plain import load_object, typed
+from playhead.uris import MAX_SOURCE
 
 MAX_SPEED = "max"
 MAX_STEPS = 1_000_000
@@ -149,7 +150,7 @@ def decode(fields: Mapping[bytes, bytes]) -> Command:
         case AddSymbol.op:
             command: Command = AddSymbol(
                 _listed(given.required("symbol")),
-                given.optional("source"),
+                _source(given.optional("source")),
                 given.optional("calendar"),
                 _reasons(given.optional("rejected") or "{}"),
             )
@@ -233,6 +234,12 @@ def _listed(text: str) -> tuple[str, ...]:
             raise InvalidInput(f"symbol {parse_symbol(symbol)} was given twice; name each symbol once")
         seen.add(symbol.upper())
     return symbols
+
+
+def _source(text: str | None) -> str | None:
+    if text is not None and len(text) > MAX_SOURCE:
+        raise InvalidInput(f"source {text[:40]!r} has more than {MAX_SOURCE} characters")
+    return text
 
 
 def _reasons(text: str) -> Mapping[str, str]:

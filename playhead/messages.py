@@ -156,7 +156,10 @@ def decode(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Message:
         raise Malformed(f"notification {entry} lies beyond the year 9999")
     kind = fields.get(TYPE)
     if kind == TICK:
-        return Tick(entry, clock_ms, decode_groups(fields))
+        groups = decode_groups(fields)
+        if not groups:
+            raise Malformed(f"tick {entry} has no bars")
+        return Tick(entry, clock_ms, groups)
     try:
         match kind:
             case b"symbol-added":
@@ -174,8 +177,8 @@ def decode(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Message:
             case b"session-failed":
                 return SessionFailure(entry, clock_ms, fields[b"error"].decode())
     except (KeyError, UnicodeDecodeError) as error:
-        raise Malformed(f"notification {entry} of type {kind!r} lacks or garbles {error}") from error
-    raise Malformed(f"notification {entry} has the unknown type {kind!r}")
+        raise Malformed(f"notification {entry} of type {(kind or b'')[:40]!r} lacks or garbles {error}") from error
+    raise Malformed(f"notification {entry} has the unknown type {(kind or b'')[:40]!r}")
 
 
 def _listed(symbols: bytes) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from playhead.uris import absolute_source
 
 VERBS: Final = ("add-symbol", "remove-symbol", "pause", "resume", "speed", "stop")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_WORD: Final = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""")
+_WORD: Final = re.compile(r"""(?:[^\s"']++|"[^"]*+"|'[^']*+')++""")
 _QUOTED: Final = re.compile(r""""([^"]*)"|'([^']*)'""")
 _SHOWN: Final = 60  # characters of a word that an error repeats
 _ANY_DATE: Final = date(2000, 1, 1)

@@ -8,6 +8,8 @@ from typing import Final
 from playhead.errors import InvalidInput
 
 _FILE_SCHEMES: Final = ("csv", "parquet")
+MAX_SOURCE: Final = 4_096
+"""Characters of a URI: more than a path may have."""
 
 
 def absolute_source(uri: str) -> str:
@@ -15,6 +17,8 @@ def absolute_source(uri: str) -> str:
 
     Raises `InvalidInput` for what is no URI.
     """
+    if len(uri) > MAX_SOURCE:
+        raise InvalidInput(f"source {uri[:80]!r} has more than {MAX_SOURCE} characters")
     scheme, colon, rest = uri.partition(":")
     if not colon or not scheme:
         raise InvalidInput(f"source {uri[:80]!r} is no URI such as sample:, csv:/dir or parquet:/dir")

@@ -178,7 +178,7 @@ def calendar(name: str) -> MarketCalendar:
     known = _names()
     canonical = known.get(name.upper())
     if canonical is None:
-        like = difflib.get_close_matches(name.upper(), known, n=4, cutoff=0.5)
+        like = difflib.get_close_matches(name.upper()[:40], known, n=4, cutoff=0.5)
         names = ", ".join(known[each] for each in like) or "XNYS, XLON, 24/7"
         raise InvalidInput(f"there is no market calendar {name[:40]!r}; names that there are: {names}")
     return _calendar(calendar_utils.resolve_alias(canonical))
