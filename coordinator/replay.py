@@ -18,6 +18,7 @@ from coordinator.batch import runs_of_ticks
 from coordinator.commands import Commands, Incoming
 from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
+from coordinator.memory import Memory
 from coordinator.merge import Merge
 from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.opening import open_session
@@ -53,7 +54,10 @@ class Replay:
     """Serves one session. All that must survive is in Redis; what is here is read from it, and read again when a
     script says that it has changed."""
 
-    def __init__(self, client: redis.Redis, lease: Lease, settings: Settings) -> None:
+    def __init__(
+        self, client: redis.Redis, lease: Lease, settings: Settings, memories: dict[str, Memory] | None = None
+    ) -> None:
+        """`memories` are of the sessions that this process has served, by their histories."""
         self._client = client
         self._settings = settings
         self._store = Store(client, lease, settings.consumer_silence_ms)
@@ -69,6 +73,9 @@ class Replay:
         self._addition: Addition | None = None
         self._pace = Pace()
         self._load(taken_over=True)
+        self._memories = {} if memories is None else memories
+        self._epochs = self._store.epochs()
+        self._remember()
         self._commands_read = self._state.commands_at
         self._idle_ms = 0
         self._attendance = Attendance(self._store, self._state.config, settings.consumer_silence_ms)
@@ -85,7 +92,15 @@ class Replay:
 
     def close(self) -> None:
         """Closes the connection to the queue."""
+        self._memories[self._state.history] = Memory.of(self._state, self._epochs)
         self._dispatcher.close()
+
+    def _remember(self) -> None:
+        """Says what the server has lost since this process has last served the session: now it goes on without it."""
+        memory = self._memories.pop(self._state.history, None)
+        lost = memory.lost(self._state, self._epochs) if memory is not None else None
+        if lost is not None:
+            self._log.warning("the server has lost its last writes: %s", lost)
 
     def _act(self) -> int:
         """Does the next thing. Returns how long to wait for something new, in ms; 0 for going on at once."""
@@ -283,6 +298,7 @@ class Replay:
             self._pace.clock.anchor(clock_ms, time.monotonic())
         stopped = clock_ms == state.stop_ms or left == 0
         state.clock_ms, state.stop_ticks, state.run_hash = clock_ms, left, after
+        state.noted = f"{released[-1][0]}-0" if released else state.noted
         if opening:
             self._set_days()
         if stopped:

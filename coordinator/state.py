@@ -15,11 +15,13 @@ from shared.hours import Hours
 class State:
     """What the coordinator knows of its session. Redis has the truth: a new one is read wherever that may differ.
 
+    `noted` is the last notification that is known of; there may be events after it.
     `warming` says that the first history is still to be read, `due` is the number and the market time of the next
     scheduled command. `removed` are the symbols that were removed and that positions before that still see, by the name
     `<symbol> <since>`.
     """
 
+    history: str
     status: str
     config: SessionConfig
     records: dict[str, SymbolRecord]
@@ -31,6 +33,7 @@ class State:
     stop_ticks: int | None
     commands_at: str
     trimmed: str
+    noted: str
     operation: bool
     warming: bool
     due: tuple[str, int] | None

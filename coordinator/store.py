@@ -12,6 +12,7 @@ import redis
 
 from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.state import State
+from playhead import epochs
 from playhead.commands import Reply, encode_reply, parse_speed
 from playhead.config import EXPECT_HOLD
 from playhead.config import decode as decode_config
@@ -19,6 +20,7 @@ from playhead.connection import text
 from playhead.days import TradingDays
 from playhead.days import encode as encode_days
 from playhead.entries import time_ms
+from playhead.epochs import Epochs
 from playhead.errors import Fenced, SessionNotFound, sendable
 from playhead.keys import Keys
 from playhead.names import is_consumer
@@ -83,6 +85,7 @@ class Store:
             raise SessionNotFound(f"session {self.keys.session} is gone")
         fields = {text(name): text(value) for name, value in state.items()}
         return State(
+            history=fields["history"],
             status=fields["status"],
             config=decode_config(state[b"config"]),
             records={symbol.decode(): decode_record(record) for symbol, record in records.items()},
@@ -94,6 +97,7 @@ class Store:
             stop_ticks=int(fields["stop_ticks"]) if "stop_ticks" in fields else None,
             commands_at=fields["commands_at"],
             trimmed=fields["trimmed"],
+            noted=fields["noted"],
             operation=bool(operation),
             warming="warming" in fields,
             due=(f"@{int(due[0][0])}", int(due[0][1])) if due else None,
@@ -147,6 +151,11 @@ class Store:
         """The fields of a scheduled command, its id among them."""
         command: dict[str, str] = json.loads(self.client.hget(self.keys.scheduled, number) or "{}")
         return command
+
+    def epochs(self) -> Epochs:
+        """Those of the session, this coordinator's last."""
+        found: Any = self.client.xrange(self.keys.epochs)
+        return epochs.decode(found)
 
     def holds(self) -> tuple[str, ...]:
         """The names of the holds, sorted."""

@@ -53,17 +53,24 @@ class Commander:
         _, seen = self._write(command, id, at)
         begun = time.monotonic()
         deadline = begun + timeout_s
+        away = False
         while (left_s := deadline - time.monotonic()) > 0:
             try:
+                if away:
+                    # The server that answers now may have lost it, and the reply. Under its id it is carried out once.
+                    _, seen = self._write(command, id, at)
+                    away = False
                 entries = self._replies_after(seen, left_s)
+                waits = not entries and self._client.exists(self._keys.operation)
             except RedisUnavailable:
-                time.sleep(min(_PAUSE_S, left_s))  # the command is in; the reply stays where it is
+                away = True
+                time.sleep(min(_PAUSE_S, left_s))
                 continue
             for entry, fields in entries:
                 seen = entry.decode()
                 if fields.get(b"id") == id.encode():
                     return _accepted(command.op, decode_reply(fields))
-            if not entries and self._client.exists(self._keys.operation):
+            if waits:
                 # Commands are carried out one after the other, and an addition has a deadline of its own.
                 deadline = max(deadline, min(time.monotonic() + timeout_s, begun + ADD_TIMEOUT_S))
         raise CommandTimeout(self._silence(command, id, timeout_s))

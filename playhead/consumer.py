@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import redis
 from redis.client import Pipeline
@@ -12,11 +12,12 @@ from redis.exceptions import WatchError
 
 from playhead.crash_points import Write
 from playhead.entries import order
-from playhead.errors import ConsumerNameTaken, HistoryLost, InvalidInput, SessionNotFound
+from playhead.errors import ConsumerNameTaken, HistoryLost, InvalidInput, PlayheadError, SessionNotFound
 from playhead.heartbeat import Heartbeat, beat
 from playhead.keys import Keys
 from playhead.names import check_consumer
 from playhead.patience import Patience
+from playhead.place import FIELDS, Place, state_of
 from playhead.scripts import Script
 
 CONSUMER_DEAD_MS: Final = 3_000
@@ -39,7 +40,14 @@ class Consumer:
     """
 
     def __init__(
-        self, client: redis.Redis, url: str, keys: Keys, name: str, patience: Patience, from_start: bool = False
+        self,
+        client: redis.Redis,
+        url: str,
+        keys: Keys,
+        name: str,
+        place: Place,
+        patience: Patience,
+        from_start: bool = False,
     ) -> None:
         """Takes the name. If it is held, waits until its holder is seen alive or known dead. Where it is registered for
         the first time, `from_start` begins at the oldest notification that is kept in any session.
@@ -51,17 +59,16 @@ class Consumer:
         self._client = client
         self._keys = keys
         self._key = keys.consumer(name)
+        self._place = place
         self._patience = patience
         self.lead: int | None = None
         self.cursor = self._take_name(from_start)
         self._heartbeat = Heartbeat(url, keys, name, self.holder)
 
     def check(self) -> None:
-        """Raises `ConsumerNameTaken` or `SessionNotFound` once the heartbeat was refused."""
+        """Raises `ConsumerNameTaken`, `HistoryLost` or `SessionNotFound` once the heartbeat was refused."""
         if self._heartbeat.refused:
-            if not self._patience.get(lambda: self._client.exists(self._keys.state)):
-                raise SessionNotFound(f"session {self._keys.session} was deleted while it was followed")
-            raise self.taken()
+            self._refuse()
 
     def taken(self) -> ConsumerNameTaken:
         """The error for a name that has gone to another process."""
@@ -71,20 +78,28 @@ class Consumer:
         )
 
     def queue_save(self, pipe: Pipeline, cursor: str) -> None:
-        """Puts into a MULTI that all up to `cursor` is done. It answers 0 if the name is no longer ours."""
-        _save.queue(pipe, [self._keys.state, self._key, self._keys.acks], [self.holder, cursor, self.name])
+        """Puts into a MULTI that all up to `cursor` is done. `was_saved` says what the answer means."""
+        _save.queue(pipe, *self._saving(cursor))
+
+    def was_saved(self, answer: int) -> bool:
+        """Whether a cursor was saved; if not, the place is to be looked at, and it is to be saved again.
+
+        Raises `ConsumerNameTaken` and `HistoryLost` where the name is not this process's any more.
+        """
+        if answer == 0:
+            self._refuse()
+        return answer == 1
 
     def save(self, cursor: str) -> None:
-        """Saves that everything up to `cursor` is done. Raises `ConsumerNameTaken`."""
-        keys = [self._keys.state, self._key, self._keys.acks]
-        if not self._patience.get(lambda: _save(self._client, keys, [self.holder, cursor, self.name])):
-            raise self.taken()
+        """Saves that everything up to `cursor` is done. Raises `ConsumerNameTaken` and `HistoryLost`."""
+        while not self.was_saved(self._patience.get(lambda: _save(self._client, *self._saving(cursor)))):
+            self._place.look()
         self.cursor = cursor
 
     def commit(self, output: Pipeline, cursor: str) -> None:
         """Applies the commands of a pipeline and saves the cursor, all in one MULTI, exactly once.
 
-        Raises `ConsumerNameTaken` and `SessionNotFound`, `InvalidInput` where the cursor has been saved
+        Raises `ConsumerNameTaken`, `HistoryLost` and `SessionNotFound`, `InvalidInput` where the cursor has been saved
         before; nothing is written then. If the reply is lost, the cursor tells whether the MULTI was applied;
         if not, it is sent again.
         """
@@ -157,10 +172,17 @@ class Consumer:
         """Watches the consumer's record. Raises where the cursor cannot be saved in it."""
         pipe.watch(self._key)  # type: ignore[no-untyped-call]  # redis-py has no types here
         holder, saved = _now(pipe.hmget(self._key, ["holder", "cursor"]))
-        if holder is None:
-            raise SessionNotFound(f"session {self._keys.session} was deleted while it was followed")
+        # Read from the very server that is to carry out the MULTI: it never reaches one that takes its place meanwhile.
+        self._place.check(state_of(_now(pipe.hmget(self._keys.state, FIELDS))))
         if holder != self.holder.encode():
-            raise self.taken()
+            raise self._not_held(holder)
+        if order(saved.decode()) < order(self.cursor):
+            raise HistoryLost(
+                f"session {self._keys.session}: the server has lost its last writes; consumer {self.name} had saved "
+                f"its output up to {self.cursor}, and there it is saved up to {saved.decode()}; subscribe again to go "
+                "on after that",
+                saved.decode(),
+            )
         if order(saved.decode()) >= order(cursor):
             raise InvalidInput(
                 f"consumer {self.name} has saved its output of {cursor} already: an item has one transaction"
@@ -169,10 +191,28 @@ class Consumer:
     def _was_applied(self, cursor: str) -> bool:
         match _settle(self._client, [self._keys.state, self._key], [self.holder]):
             case [b"ok", saved]:
-                return order(saved.decode()) >= order(cursor)
-            case [b"missing"]:
-                raise SessionNotFound(f"session {self._keys.session} was deleted while it was followed")
-        raise self.taken()
+                applied: bool = order(saved.decode()) >= order(cursor)
+                return applied
+            case _:
+                return self._refuse()
+
+    def _saving(self, cursor: str) -> tuple[list[str], list[str]]:
+        """Keys and arguments of `save`."""
+        keys = [self._keys.state, self._key, self._keys.acks]
+        return keys, [self.holder, cursor, self.name, self._place.epoch]
+
+    def _refuse(self) -> NoReturn:
+        """Raises why the name is not this process's any more."""
+        self._place.look()
+        raise self._not_held(self._patience.get(lambda: self._client.hget(self._key, "holder")))
+
+    def _not_held(self, holder: bytes | str | None) -> PlayheadError:
+        if holder is not None:
+            return self.taken()
+        return HistoryLost(
+            f"session {self._keys.session}: the server has lost its last writes, and with them consumer {self.name}; "
+            "subscribe again"
+        )
 
 
 def _now(answer: Any) -> Any:

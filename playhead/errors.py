@@ -97,7 +97,14 @@ class ConsumerFellBehind(PlayheadError):
 
 
 class HistoryLost(PlayheadError):
-    """The server has less than the consumer had already seen: it lost writes, or the session is a new one."""
+    """The server has less than the consumer had already seen: it lost writes, or the session is a new one.
+
+    `kept` is the last notification that is the same as before, `None` for a new session.
+    """
+
+    def __init__(self, message: str, kept: str | None = None) -> None:
+        super().__init__(message)
+        self.kept = kept
 
 
 class Malformed(PlayheadError):

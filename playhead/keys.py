@@ -120,6 +120,13 @@ class Keys:
         """
         return f"{self.state}:acks"
 
+    @property
+    def epochs(self) -> str:
+        """Stream: `epoch` (an id) and `after` (the last notification before it) of each coordinator that took over.
+        Trimmed to the last 1,000.
+        """
+        return f"{self.state}:epochs"
+
     def lease(self, role: str) -> str:
         """String: the process that serves the session in a role. Expires when it is not renewed."""
         return f"{self.state}:lease:{role}"

@@ -13,7 +13,6 @@ import redis
 from redis.client import Pipeline
 
 from playhead import messages
-from playhead.connection import text
 from playhead.consumer import Consumer
 from playhead.crash_points import Write
 from playhead.entries import BEGINNING, time_ms
@@ -23,12 +22,11 @@ from playhead.errors import (
     PlayheadError,
     RedisUnavailable,
     SessionFailed,
-    SessionNotFound,
 )
 from playhead.keys import Keys
 from playhead.messages import Message, SessionFailure
 from playhead.patience import Patience
-from playhead.place import FIELDS, check_place
+from playhead.place import FIELDS, Place, State, state_of
 from playhead.view import View
 
 BLOCK_MS: Final = 1_000
@@ -75,18 +73,20 @@ class Subscription(Iterator[Message]):
         self._client = client
         self._keys = keys
         self._patience = Patience(patience_s)
-        self._history, start = self._find_start(from_start)
-        self._consumer = Consumer(client, url, keys, name, self._patience, from_start) if name is not None else None
-        if self._consumer is not None:
+        self._place = place = Place(client, keys, self._patience, registered=name is not None)
+        start = place.trimmed if from_start else place.noted
+        self._consumer: Consumer | None = None
+        if name is not None:
+            self._consumer = Consumer(client, url, keys, name, place, self._patience, from_start)
             start = self._consumer.cursor
-        self._read = start
+        place.read = start
         self._done = start
         self._in_hand: Message | None = None
         self._entries: deque[tuple[bytes, Mapping[bytes, bytes]]] = deque()
         self._batch = FIRST_BATCH
         self._unsaved = 0
         self._in_step = False
-        self.view = View(client, keys, self._history, start, self._patience, registered=name is not None)
+        self.view = View(client, keys, place, start, self._patience)
         self._handed = self._consumer is not None and start != BEGINNING
 
     @property
@@ -222,15 +222,13 @@ class Subscription(Iterator[Message]):
         """Reads the next entries, or waits a little for some. Raises at the end, or if the place is lost."""
         awaits = self._in_step and not self._entries
         saved, state, found = self._patience.get(self._save_and_await if awaits else self._exchange)
-        check_place(self._keys.session, self._history, self._read, state, self._consumer is not None)
-        if self._consumer and saved is not None:
-            if not saved:
-                raise self._consumer.taken()
+        self._place.check(state)
+        if self._consumer and saved is not None and self._consumer.was_saved(saved):
             self._consumer.cursor = self._done
         self._unsaved = 0
         self._in_step = self._consumer is not None and self._consumer.lead is not None and bool(found or self._entries)
         if found:
-            self._read = found[-1][0].decode()
+            self._place.read = found[-1][0].decode()
             self._entries.extend(found)
             size = sum(len(value) for _, fields in found for value in fields.values()) // len(found)
             self._batch = max(1, min(MAX_BATCH, BATCH_BYTES // max(size, 1), 4 * self._batch))
@@ -243,9 +241,9 @@ class Subscription(Iterator[Message]):
 
     @property
     def _from_here(self) -> dict[Any, Any]:
-        return {self._keys.notifications: self._read}
+        return {self._keys.notifications: self._place.read}
 
-    def _exchange(self) -> tuple[int | None, dict[str, bytes | None], list[Any]]:
+    def _exchange(self) -> tuple[int | None, State, list[Any]]:
         """In one step: saves what is done, reads the state, and reads entries where none is at hand. Bears being done
         twice."""
         pipe = self._client.pipeline()
@@ -259,9 +257,9 @@ class Subscription(Iterator[Message]):
             answers = pipe.execute()
         saved = answers.pop(0) if saves else None
         state, *found = answers
-        return saved, dict(zip(FIELDS, state, strict=True)), next(iter(found[0].values()), []) if found else []
+        return saved, state_of(state), next(iter(found[0].values()), []) if found else []
 
-    def _save_and_await(self) -> tuple[int | None, dict[str, bytes | None], list[Any]]:
+    def _save_and_await(self) -> tuple[int | None, State, list[Any]]:
         """The same in one way to the server and back, in which it waits for the next entries: in lockstep they come as
         soon as what is done is saved. The state is read after them, so nothing can have been lost before them; where
         none have come, it does not say that none will.
@@ -275,14 +273,7 @@ class Subscription(Iterator[Message]):
         with _SAVE_AND_AWAIT if saves else nullcontext():
             *saved, found, state = pipe.execute()
         entries: list[Any] = next(iter(found.values()), []) if found else []
-        return saved[0] if saved else None, dict(zip(FIELDS, state, strict=True)), entries
-
-    def _find_start(self, from_start: bool) -> tuple[str, str]:
-        fields = ("history", "trimmed" if from_start else "noted")
-        history, start = self._patience.get(lambda: self._client.hmget(self._keys.state, fields))
-        if history is None:
-            raise SessionNotFound(f"there is no session {self._keys.session} any more")
-        return text(history), text(start or BEGINNING)
+        return saved[0] if saved else None, state_of(state), entries
 
 
 def _refuse_execute(*_: Any, **__: Any) -> NoReturn:

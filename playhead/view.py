@@ -23,7 +23,7 @@ from playhead.keys import Keys
 from playhead.messages import Group, Message, SymbolAdded, SymbolRemoved, Tick
 from playhead.names import parse_symbol
 from playhead.patience import Patience
-from playhead.place import FIELDS, check_place
+from playhead.place import FIELDS, Place, state_of
 from playhead.symbols import SymbolRecord
 
 MAX_WAITING_BARS: Final = 1 << 16
@@ -55,18 +55,15 @@ class View:
         self,
         client: redis.Redis,
         keys: Keys,
-        history: str,
+        place: Place,
         position: str,
         patience: Patience,
-        *,
-        registered: bool = False,
     ) -> None:
         self.position = position
         self.clock_ms = time_ms(position)
         self._client = client
         self._keys = keys
-        self._history = history
-        self._registered = registered
+        self._place = place
         self._patience = patience
         self._almanac = Almanac(client, keys)
         self._columns: dict[tuple[str, str], Columns] = {}
@@ -168,7 +165,7 @@ class View:
                 return list(pipe.execute())
 
             values, present, removed = self._patience.get(read)
-            self._check_place(values)
+            self._place.check(state_of(values), self.position)
             found = [(text(symbol), records.decode(record)) for symbol, record in present.items()]
             found += [(text(name).split()[0], records.decode(record)) for name, record in removed.items()]
             here = {symbol: record for symbol, record in found if record.there_at(self.position)}
@@ -196,14 +193,10 @@ class View:
                 return list(pipe.execute())
 
             values, present, *found = self._patience.get(read)
-            self._check_place(values)
+            self._place.check(state_of(values), self.position)
             if removed or (present is not None and records.decode(present).since == record.since):
                 return [bars_of(symbol, interval, runs) for runs in found]
             self._there = None  # it was removed meanwhile, ahead of the position: its bars are elsewhere
-
-    def _check_place(self, values: Sequence[bytes | None]) -> None:
-        state = dict(zip(FIELDS, values, strict=True))
-        check_place(self._keys.session, self._history, self.position, state, self._registered)
 
     def _drop(self, symbols: Iterable[str]) -> None:
         """Forgets what was read of some symbols."""

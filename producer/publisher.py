@@ -38,7 +38,10 @@ RESTING_S: Final = 0.2
 class Publisher:
     """One session's producer while its lease is held. What it needs to go on is in Redis: the feed itself."""
 
-    def __init__(self, client: redis.Redis, lease: Lease, settings: Settings) -> None:
+    def __init__(
+        self, client: redis.Redis, lease: Lease, settings: Settings, published: dict[str, str] | None = None
+    ) -> None:
+        """`published` are the last entries that this process has published, by the histories of the sessions."""
         self._feed = MainFeed(client, lease)
         self._settings = settings
         self._log = SessionLog(LOG, lease.keys.session)
@@ -47,6 +50,8 @@ class Publisher:
         self._ticks: Iterator[FeedTick] | None = None
         self._config: SessionConfig | None = None
         self._last = BEGINNING
+        self._published = {} if published is None else published
+        self._history = ""
         self._whole = False
         self._window_ms = 0
         self._bound = settings.feed_ticks_ahead
@@ -72,12 +77,20 @@ class Publisher:
         """What is being read is given up: a source that hangs does not keep the process alive."""
 
     def _begin(self) -> float:
-        status, config, first_ms = self._feed.state("status", "config", "first_ms")
+        status, config, first_ms, history = self._feed.state("status", "config", "first_ms", "history")
         self._done = status in ("finished", "stopped", "failed")
         if config is None or status == "created" or first_ms is None:
             return IDLE_S
         self._config = decode_config(config.encode())
         self._last = self._feed.last_entry()
+        self._history = history or ""
+        before = self._published.get(self._history, BEGINNING)
+        if order(self._last) < order(before):
+            self._log.warning(
+                "the server has lost its last writes: the main feed went up to %s; what follows %s is published anew",
+                before,
+                self._last,
+            )
         self._window_ms = int(first_ms) // WINDOW_MS * WINDOW_MS
         if self._last != BEGINNING:
             # A window holds the ticks after its start up to its end; the mark has the end's time and the number 1.
@@ -144,4 +157,4 @@ class Publisher:
 
     def _append(self, entries: list[tuple[str, Fields]]) -> None:
         self._feed.publish(self._last, entries)
-        self._last = entries[-1][0]
+        self._last = self._published[self._history] = entries[-1][0]

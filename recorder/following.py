@@ -24,7 +24,7 @@ from playhead.intervals import interval_ms
 from playhead.keys import Keys
 from playhead.messages import Message, SymbolAdded
 from playhead.patience import Patience
-from playhead.place import FIELDS, check_place
+from playhead.place import FIELDS, Place, state_of
 from playhead.subscription import OVER
 from playhead.view import View
 from shared.logs import SessionLog
@@ -47,10 +47,16 @@ class Following:
         self._client = client
         self._keys = keys
         self.history = text(client.hget(keys.state, "history") or b"")
-        self._consumer = Consumer(client, url, keys, RECORDER, AT_ONCE, from_start=True)
-        self.read = self.acknowledged = self._consumer.cursor
+        self._place = Place(client, keys, AT_ONCE, registered=True)
+        self._consumer = Consumer(client, url, keys, RECORDER, self._place, AT_ONCE, from_start=True)
+        self._place.read = self.acknowledged = self._consumer.cursor
         self.over = False
         """Whether the session has ended, and all of it has been read."""
+
+    @property
+    def read(self) -> str:
+        """The last notification that was read."""
+        return self._place.read
 
     @property
     def holder(self) -> str:
@@ -78,7 +84,7 @@ class Following:
     def skip_lost(self) -> tuple[str, str]:
         """Goes on with the oldest that is kept. Gives the entries after and up to which all is lost."""
         lost = self.read, text(self._client.hget(self._keys.state, "trimmed") or b"0-0")
-        self.read = lost[1]
+        self._place.read = lost[1]
         return lost
 
     def acknowledge(self, entry: str) -> None:
@@ -89,7 +95,7 @@ class Following:
 
     def caught_up(self, added: SymbolAdded, intervals: tuple[str, ...]) -> Caught:
         """The bars that symbols had when they were added."""
-        view = View(self._client, self._keys, self.history, added.entry, AT_ONCE, registered=True)
+        view = View(self._client, self._keys, self._place, added.entry, AT_ONCE)
         almanac = Almanac(self._client, self._keys)
         found: Caught = []
         for symbol in added.symbols:
@@ -120,14 +126,14 @@ class Following:
         pipe.hmget(self._keys.state, FIELDS)
         pipe.xread(self._from_here, count=PORTION)
         values, found = pipe.execute()
-        state: dict[str, bytes | None] = dict(zip(FIELDS, values, strict=True))
-        check_place(self._keys.session, self.history, self.read, state, True)
+        state = state_of(values)
+        self._place.check(state)
         entries: list[tuple[bytes, Mapping[bytes, bytes]]] = next(iter(found.values()), []) if found else []
         self.over = not entries and state["status"] in OVER
         return entries
 
     def _decoded(self, entry: bytes, fields: Mapping[bytes, bytes]) -> Message | None:
-        self.read = entry.decode()
+        self._place.read = entry.decode()
         try:
             return messages.decode(entry, fields)
         except Malformed as error:

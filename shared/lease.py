@@ -36,7 +36,7 @@ class Lease:
         """Takes the lease if it is free. Raises `RedisUnavailable`."""
         reply = _ACQUIRE(
             self.client,
-            [self.keys.lease(self.role), self.keys.state],
+            [self.keys.lease(self.role), self.keys.state, self.keys.epochs],
             [self.owner, self._lifetime_ms, self.role],
         )
         self.token = reply.decode() if reply else ""

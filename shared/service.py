@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import redis
 from redis.exceptions import ResponseError
 
-from playhead.connection import connect, shown_url, text
+from playhead.connection import connect, connect_to_one, shown_url, text
 from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisUnavailable, SessionNotFound
 from playhead.keys import SESSIONS, Keys
 from shared.health import Progress
@@ -121,7 +121,7 @@ class Service:
 
     def _serve(self, lease: Lease) -> None:
         log = SessionLog(LOG, lease.keys.session)
-        lease.client = client = connect(self._settings.redis_url)
+        lease.client = client = connect_to_one(self._settings.redis_url)
         log.info("took the lease with token %s", lease.token)
         name = lease.keys.session
         self._progress.begun(name)

@@ -482,7 +482,7 @@ def test_what_was_read_and_extended_is_what_a_first_read_at_the_position_gives(
             assert session.symbols() == tuple(sorted(expected))
             for name in chance.sample(sorted(expected), chance.randint(0, len(expected))):
                 assert session.bars(name) == bars_for(name, expected[name]), (seed, entry, name)
-            fresh = View(tape.client, tape.keys, tape.history, entry, items._patience)
+            fresh = View(tape.client, tape.keys, items._place, entry, items._patience)
             for name, starts in expected.items():
                 assert fresh.bars(name, "1m") == bars_for(name, starts)
 
@@ -524,7 +524,7 @@ def test_so_it_is_over_several_trading_days(
                 assert session.bars(name) == bars_for(name, expected[name][-1]), (seed, entry, name)
                 before = [at for starts in expected[name][-3:-1] for at in starts]
                 assert session.history(name) == bars_for(name, before), (seed, entry, name)
-            fresh = View(tape.client, tape.keys, tape.history, entry, items._patience)
+            fresh = View(tape.client, tape.keys, items._place, entry, items._patience)
             for name, days in expected.items():
                 assert fresh.bars(name, "1m") == bars_for(name, days[-1])
                 assert fresh.history(name, "1m", 1) == bars_for(name, days[-2])

@@ -24,6 +24,7 @@ from playhead.errors import UnknownSymbol
 from playhead.intervals import interval_ms
 from playhead.messages import Message, SymbolAdded, SymbolRemoved, Tick
 from playhead.patience import Patience
+from playhead.place import Place
 from playhead.session import Session
 from playhead.view import View
 from shared.calendars import calendar_name_for
@@ -253,7 +254,9 @@ class Reader:
                 view.bars(symbol, self._plan.interval)
 
     def _new_view(self, position: str) -> View:
-        return View(self._session.client, self._session.keys, self._session.keys.session, position, Patience(10.0))
+        patience = Patience(10.0)
+        place = Place(self._session.client, self._session.keys, patience)
+        return View(self._session.client, self._session.keys, place, position, patience)
 
 
 @pytest.fixture(autouse=True)
