@@ -35,6 +35,12 @@ fuzz: INPUTS := 100000
 fuzz: $(INSTALLED) ## Feed hostile input to everything that reads from Redis: INPUTS=100000
 	@PLAYHEAD_FUZZ_INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/faults/test_hostile_*.py --timeout 0 -q
 
+# SEED is a fresh one unless it is given; with SECONDS rounds begin for so long, however many they are.
+.PHONY: chaos
+chaos: $(INSTALLED) ## Kill and cut off running processes, and compare: ROUNDS=1000 or SECONDS=60, SEED=42
+	@$(BIN)/python -m tests.faults.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(SEED),--seed $(SEED))
+
 .PHONY: e2e
 e2e: $(INSTALLED) ## Run the tests that drive real containers; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "$(NO_ENGINE)" >&2; exit 1; }

@@ -65,3 +65,11 @@ class HangingSource(_Unruly):
     def get_bars(self, symbol: str, interval: str, start: datetime | int, end: datetime | int) -> Bars:
         while True:
             time.sleep(POLL_S)
+
+
+class SlowSource(_Unruly):
+    """`slow:MS`: gives what `sample:` gives, after so many milliseconds."""
+
+    def get_bars(self, symbol: str, interval: str, start: datetime | int, end: datetime | int) -> Bars:
+        time.sleep(int(self.path.name) / 1000)
+        return SampleSource("sample:").get_bars(symbol, interval, start, end)
