@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
 from itertools import islice
 from typing import Final
 
@@ -14,11 +13,10 @@ import redis
 from playhead.config import SessionConfig
 from playhead.config import decode as decode_config
 from playhead.entries import BEGINNING, order, time_ms
-from playhead.errors import PlayheadError
 from playhead.intervals import DAY_MS
 from producer.feed import MainFeed
+from producer.reading import CannotBeRead, Reading
 from producer.window import Window
-from shared.background import in_background
 from shared.lease import Lease
 from shared.logs import SessionLog
 from shared.settings import Settings
@@ -46,7 +44,7 @@ class Publisher:
         self._settings = settings
         self._log = SessionLog(LOG, lease.keys.session)
         self._session = lease.keys.session
-        self._loading: Future[list[FeedTick]] | None = None
+        self._reading: Reading | None = None
         self._ticks: Iterator[FeedTick] | None = None
         self._config: SessionConfig | None = None
         self._last = BEGINNING
@@ -56,6 +54,11 @@ class Publisher:
         self._window_ms = 0
         self._bound = settings.feed_ticks_ahead
         self._done = False
+
+    @property
+    def trouble(self) -> str:
+        """Why the source cannot be read just now."""
+        return "" if self._reading is None else self._reading.trouble
 
     def step(self) -> None:
         """Opens, reads or publishes a little, or waits for the clock. Bounded, so that the lease is kept."""
@@ -69,8 +72,8 @@ class Publisher:
             return self._begin()
         if self._ticks is not None:
             return self._publish(self._ticks)
-        if self._loading is not None:
-            return self._await_window(self._loading)
+        if self._reading is not None:
+            return self._await_window(self._reading)
         return self._open(self._config)
 
     def close(self) -> None:
@@ -112,22 +115,27 @@ class Publisher:
             window = Window(self._window_ms, end_ms, symbols)
             # Where some were removed before anything was read, that there is nothing to read is no mistake.
             self._whole = all(given.symbol in symbols for given in config.symbols)
-            # In a thread: reading may take longer than a lease lives.
-            self._loading = in_background(lambda: list(window.read(config)), f"load-{self._session}")
+            sources = {record.source or config.source for record in symbols.values()}
+            self._reading = Reading(
+                lambda: list(window.read(config)),
+                f"load-{self._session}",
+                ", ".join(sorted(sources)),
+                first=self._last == BEGINNING,
+            )
         return 0
 
-    def _await_window(self, loading: Future[list[FeedTick]]) -> float:
-        if wait([loading], IDLE_S).not_done:
-            return 0
+    def _await_window(self, reading: Reading) -> float:
         try:
-            ticks = loading.result()
-        except Exception as error:  # noqa: BLE001 - whatever a source raises ends this session, and no other
-            self._loading = None
+            ticks = reading.ticks()
+        except CannotBeRead as error:
+            self._reading = None
             self._done = True
-            self._log.error("reading the window failed: %s", error)
-            self._feed.fail(str(error) if isinstance(error, PlayheadError) else f"{type(error).__name__}: {error}")
+            self._log.error("the session cannot begin: %s", error)
+            self._feed.fail(str(error))
             return 0
-        self._loading = None
+        if ticks is None:
+            return IDLE_S if reading.rests else 0
+        self._reading = None
         if not ticks and self._last == BEGINNING and self._whole and self._is_last_window():
             self._done = True
             self._feed.fail("the source has no bars in regular hours for these symbols on these dates")
