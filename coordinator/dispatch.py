@@ -8,12 +8,12 @@ import time
 from typing import Final
 
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 from playhead.connection import open_client
+from playhead.errors import RedisUnavailable
 from playhead.keys import JOBS_QUEUE
 from shared.jobs import STAGE
 from shared.queue_client import QueueClient
@@ -31,6 +31,7 @@ class Dispatcher:
     def __init__(self, url: str, deadline_ms: int, patience_ms: int) -> None:
         """`patience_ms` is how long a call may take: the caller holds a lease meanwhile, and must not lose it."""
         self._away_until_s = 0.0
+        self._is_away = False
         self._client = open_client(
             QueueClient,
             url,
@@ -62,6 +63,12 @@ class Dispatcher:
                 failure_ttl=_KEPT_S,
                 description=f"stage {session} {attempt}",
             )
-        except (ConnectionError, TimeoutError) as error:
+        except RedisUnavailable as error:
             self._away_until_s = time.monotonic() + AWAY_S
-            LOG.warning("job %s could not be sent: the queue's Redis does not answer: %s", attempt, error)
+            if not self._is_away:
+                LOG.warning("no job can be sent: the queue's %s", error)
+            self._is_away = True
+        else:
+            if self._is_away:
+                LOG.info("the queue's Redis takes jobs again")
+            self._is_away = False

@@ -80,6 +80,11 @@ class Replay:
         self._idle_ms = 0
         self._attendance = Attendance(self._store, self._state.config, settings.consumer_silence_ms)
 
+    @property
+    def trouble(self) -> str:
+        """Nothing: what keeps the clock is a hold, or stands in `waiting_for`."""
+        return ""
+
     def step(self) -> None:
         """Reads what has come, having waited a bounded time where there was nothing to do, and does the next thing."""
         self._read(self._idle_ms)

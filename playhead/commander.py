@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ SENT: Final = "sent"
 """Status of a `Reply` that was not waited for."""
 
 _send = Script("playhead", "send")
+logger = logging.getLogger(__name__)
 
 
 class Commander:
@@ -53,7 +55,7 @@ class Commander:
         _, seen = self._write(command, id, at)
         begun = time.monotonic()
         deadline = begun + timeout_s
-        away = False
+        away = told = False
         while (left_s := deadline - time.monotonic()) > 0:
             try:
                 if away:
@@ -61,19 +63,23 @@ class Commander:
                     _, seen = self._write(command, id, at)
                     away = False
                 entries = self._replies_after(seen, left_s)
-                waits = not entries and self._client.exists(self._keys.operation)
-            except RedisUnavailable:
-                away = True
+                # Commands are carried out one after the other, and an addition has a deadline of its own.
+                waits = not entries and bool(self._client.exists(self._keys.operation))
+            except RedisUnavailable as error:
+                if not told:
+                    logger.warning("%s; waiting for the reply", error)
+                entries, away, told, waits = [], True, True, True
                 time.sleep(min(_PAUSE_S, left_s))
-                continue
             for entry, fields in entries:
                 seen = entry.decode()
                 if fields.get(b"id") == id.encode():
                     return _accepted(command.op, decode_reply(fields))
             if waits:
-                # Commands are carried out one after the other, and an addition has a deadline of its own.
                 deadline = max(deadline, min(time.monotonic() + timeout_s, begun + ADD_TIMEOUT_S))
-        raise CommandTimeout(self._silence(command, id, timeout_s))
+        try:
+            raise CommandTimeout(self._silence(command, id, timeout_s))
+        except RedisUnavailable as error:
+            raise CommandTimeout(f"{error}; it may still be carried out: ask again under the id {id}") from error
 
     def post(self, command: Command, id: str | None = None) -> Reply:
         """Sends a command and does not wait: the reply has the status `sent`. Raises as `send` does."""

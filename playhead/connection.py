@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -13,10 +13,21 @@ import redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.connection import AbstractConnection
-from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    ConnectionError,
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+)
 from redis.retry import Retry
 
-from playhead.errors import InvalidInput, RedisUnavailable
+from playhead.errors import InvalidInput, RedisRefused, RedisUnavailable
 from playhead.sentinel import SCHEME, SentinelUrl
 
 URL_VARIABLE: Final = "PLAYHEAD_REDIS_URL"
@@ -25,11 +36,29 @@ CONNECT_TIMEOUT_S: Final = 3.0
 REPLY_TIMEOUT_S: Final = 5.0
 """How long a reply may take. A call that blocks on the server must block for less."""
 
+_REFUSALS: Final[Mapping[type[Exception], str]] = {
+    AuthenticationError: "lets nobody in without its password; put it into the URL, redis://:PASSWORD@HOST:PORT/0",
+    AuthorizationError: "does not let this user in; give it the right, or put another user into the URL",
+    MasterDownError: "is a replica that has lost its master; point PLAYHEAD_REDIS_URL at the master",
+    NoPermissionError: "does not let this user do that; give it the right, or put another user into the URL",
+    OutOfMemoryError: "takes no writes: its memory is full; raise its maxmemory, or delete sessions",
+    ReadOnlyError: "takes no writes: it is a replica; point PLAYHEAD_REDIS_URL at its master",
+}
+# redis-py has no classes for these: they are known by the first word of the answer.
+_REFUSALS_BY_WORD: Final[Mapping[str, str]] = {
+    "DENIED": "lets in nobody from another machine (protected mode); give it a password, or let it listen elsewhere",
+    "MISCONF": "takes no writes: it cannot write to its disk; make room there",
+    "NOREPLICAS": "takes no writes: too few replicas are in step with it (min-replicas-to-write)",
+}
+_WORD: Final = re.compile(rf"(?:^|: )({'|'.join(_REFUSALS_BY_WORD)}|BUSY|UNBLOCKED) ")
+"""The words above, and those of a server that is busy, or becomes a replica while somebody waits for news."""
+_AROUND: Final = re.compile(r"^Command # .* caused error: | script: .*", re.DOTALL)
+"""What redis-py and the server put around an error: the whole command of a pipeline, the digest of a script."""
 
 HISTORY: Final = re.compile(rb"^(?:run_id|master_replid):(\w+)", re.MULTILINE)
 """What names a server's history, in its `INFO`: it has another run id when it was started again, and another
 replication id when a replica has taken its place."""
-C = TypeVar("C", bound=redis.Redis)
+C = TypeVar("C", bound="Client")
 
 
 def redis_url(given: str | None = None) -> str:
@@ -58,27 +87,27 @@ def connect_to_one(url: str | None = None) -> redis.Redis:
 def open_client(kind: type[C], url: str, **options: Any) -> C:
     """A client for a URL of one server, or of Sentinels. Raises `InvalidInput` for a URL that is none."""
     try:
+        client: C
         if urlsplit(url).scheme == SCHEME:
-            return SentinelUrl.parse(url).client(kind, **options)
-        client: C = kind.from_url(url, **options)  # type: ignore[assignment]  # redis-py names the base class
-        return client
+            client = SentinelUrl.parse(url).client(kind, **options)
+        else:
+            client = kind.from_url(url, **options)  # type: ignore[assignment]  # redis-py names the base class
     except ValueError as error:
         raise InvalidInput(f"Redis URL {shown_url(url)!r}: {error}") from None
+    client.place = shown_url(url)
+    return client
 
 
 def _connect(url: str | None, **options: Any) -> redis.Redis:
-    chosen = redis_url(url)
-    client = open_client(
-        _Client,
-        chosen,
+    return open_client(
+        Client,
+        redis_url(url),
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=REPLY_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         legacy_responses=False,
         **options,
     )
-    client.place = shown_url(chosen)
-    return client
 
 
 def _only_to_one_history() -> Callable[[AbstractConnection], None]:
@@ -107,7 +136,9 @@ def text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode(errors="replace")
 
 
-class _Client(redis.Redis):
+class Client(redis.Redis):
+    """redis-py's client, with the errors of this package where the server is away, or refuses everybody."""
+
     place = ""
     """The URL as it may be printed."""
 
@@ -123,7 +154,7 @@ class _Client(redis.Redis):
         return pipe
 
 
-def _translating(client: _Client, execute: Callable[..., Any]) -> Callable[..., Any]:
+def _translating(client: Client, execute: Callable[..., Any]) -> Callable[..., Any]:
     def translating(*args: Any, **options: Any) -> Any:
         with _translated(client):
             return execute(*args, **options)
@@ -132,10 +163,17 @@ def _translating(client: _Client, execute: Callable[..., Any]) -> Callable[..., 
 
 
 @contextmanager
-def _translated(client: _Client) -> Iterator[None]:
+def _translated(client: Client) -> Iterator[None]:
     try:
         yield
-    except (ConnectionError, TimeoutError, BusyLoadingError) as error:
+    except (ConnectionError, TimeoutError, BusyLoadingError, ResponseError) as error:
+        word = _WORD.search(str(error))
+        refusal = next((said for kind, said in _REFUSALS.items() if isinstance(error, kind)), None)
+        refusal = refusal or _REFUSALS_BY_WORD.get(word[1] if word else "")
+        if refusal is not None:
+            raise RedisRefused(f"Redis at {client.place} {refusal} ({_AROUND.sub('', str(error))})") from error
+        if isinstance(error, ResponseError) and word is None:
+            raise
         raise RedisUnavailable(
             f"Redis at {client.place} does not answer ({error}); start it, or point {URL_VARIABLE} at another one"
         ) from error

@@ -6,6 +6,7 @@ PlayheadError
 │       ├── UnknownSymbolInSource
 │       └── BadRow          one row of one file, with its line and the reason
 ├── RedisUnavailable        the server did not answer in time
+│   └── RedisRefused        it answered that it cannot: no memory, a full disk, a wrong password
 ├── SessionNotFound
 ├── SessionExists
 ├── SessionFailed           the session itself ended in an error
@@ -55,6 +56,11 @@ class BadRow(SourceError):
 
 class RedisUnavailable(PlayheadError):
     """Redis did not answer within the time limit of the connection."""
+
+
+class RedisRefused(RedisUnavailable):
+    """Redis answered that it cannot do what was asked, for a reason of its own that somebody must
+    mend: no memory, a full disk, a wrong password. Nothing was done."""
 
 
 class SessionNotFound(PlayheadError):

@@ -21,8 +21,10 @@ from playhead.keys import Keys
 from playhead.plain import load_object
 from playhead.runs import BAR_BYTES, run_start
 from playhead.scripts import Script
+from playhead.server import writes_refused
 from playhead.symbols import SymbolRecord
 from playhead.times import local
+from playhead.trouble import SERVER, Trouble, troubles
 
 ENDED = ("finished", "stopped")
 """The states of a session that has come to an end of its own or a person's."""
@@ -72,7 +74,8 @@ class SessionInfo:
     does not matter; it has waited for longer than a second for the consumers in `waiting_for`. `scheduled` are the
     commands that wait for their market time, in their order. `run_hash` is there once the session has ended: equal ones
     mean equal runs.
-    `recording_error` says why the ticks cannot be written to files just now.
+    `recording_error` says why the ticks cannot be written to files just now, `troubles` what else keeps a service from
+    going on with the session: it goes on by itself once that is mended.
     """
 
     name: str
@@ -94,6 +97,7 @@ class SessionInfo:
     scheduled: tuple[ScheduledInfo, ...] = ()
     run_hash: str | None = None
     recording_error: str | None = None
+    troubles: tuple[Trouble, ...] = ()
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -122,6 +126,7 @@ def read_info(client: redis.Redis, keys: Keys, almanac: Almanac, intervals: tupl
         if found == before and from_ms <= clock_ms < until_ms:
             break
     each = iter(sizes)
+    refused = writes_refused(client)
     return _info(
         keys.session,
         state,
@@ -134,6 +139,7 @@ def read_info(client: redis.Redis, keys: Keys, almanac: Almanac, intervals: tupl
             for name, record in known.items()
         },
         tuple(_scheduled(*waiting[at : at + 3]) for at in range(0, len(waiting), 3)),
+        (Trouble(SERVER, refused, None),) if refused else (),
     )
 
 
@@ -143,6 +149,7 @@ def _info(
     holds: tuple[str, ...],
     symbols: Mapping[str, SymbolInfo],
     scheduled: tuple[ScheduledInfo, ...],
+    of_server: tuple[Trouble, ...],
 ) -> SessionInfo:
     config = configs.decode(state["config"].encode())
     clock_ms = _whole(state.get("clock_ms"))
@@ -171,6 +178,7 @@ def _info(
         scheduled=scheduled,
         run_hash=state.get("run_hash") if status in ENDED else None,
         recording_error=state.get("recording_error"),
+        troubles=of_server + troubles(state),
     )
 
 

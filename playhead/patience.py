@@ -34,11 +34,11 @@ class Patience:
                 answer = call()
             except RedisUnavailable as error:
                 now = time.monotonic()
+                if self._limit_s is not None and now - (away_since or now) >= self._limit_s:
+                    raise
                 if away_since is None:
                     away_since = now
                     logger.warning("%s; waiting for it", error)
-                if self._limit_s is not None and now - away_since >= self._limit_s:
-                    raise
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             else:

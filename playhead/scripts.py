@@ -26,7 +26,7 @@ class Script:
         self.name = name
         self._reads_only = reads_only
         self._door = nullcontext() if reads_only else Write(name)
-        self._text = "\n".join(_read(package, part) for part in (prelude, name) if part)
+        self._text = _with_prelude(_read(package, prelude) if prelude else "", _read(package, name))
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -42,6 +42,12 @@ class Script:
         """Puts it into a MULTI, which is to be executed in a `Write`. The text goes along: in there nobody could say
         that it is not known."""
         pipe.eval(self._text, len(keys), *keys, *args)
+
+
+def _with_prelude(prelude: str, text: str) -> str:
+    """A script that says its flags (`#!lua …`) says them in the first line of all."""
+    flags, body = text.split("\n", 1) if text.startswith("#!") else ("", text)
+    return "\n".join(part for part in (flags, prelude, body) if part)
 
 
 @cache

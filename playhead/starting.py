@@ -17,8 +17,10 @@ from playhead.connection import connect, text
 from playhead.crash_points import Write
 from playhead.errors import CommandTimeout, RedisUnavailable, SessionExists, SessionFailed, SessionNotFound
 from playhead.keys import Keys
+from playhead.patience import Patience
 from playhead.scripts import Script
 from playhead.times import now_ms
+from playhead.trouble import troubles
 
 _LOOK_S: Final = 0.02
 _FIELDS: Final = ("status", "clock_ms", "ready", "error")
@@ -59,8 +61,9 @@ def _put(client: redis.Redis, of: Keys, config: SessionConfig) -> None:
 
 def _wait_until_begun(client: redis.Redis, of: Keys, wait_s: float) -> None:
     deadline = time.monotonic() + wait_s
+    patience = Patience(wait_s)
     while True:
-        state = _state(client, of)
+        state = patience.get(lambda: _state(client, of))
         if state["status"] == "failed":
             reason = state["error"] or "the services gave no reason"
             sessions.delete(client, of.session)
@@ -85,6 +88,8 @@ def _what_is_missing(client: redis.Redis, of: Keys, wait_s: float) -> str:
         why = f"no {' and no '.join(missing)} serves it; start " + " and ".join(
             f"`playhead {role}`" for role in missing
         )
+    elif said := troubles({text(name): text(value) for name, value in client.hgetall(of.state).items()}):
+        why = "; ".join(f"its {trouble.role} says: {trouble.reason}" for trouble in said)
     else:
         why = "a coordinator and a producer serve it; look at their logs"
     return (

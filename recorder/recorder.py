@@ -73,6 +73,11 @@ class Recorder:
         self._complaint = "" if complaint is None else text(complaint)
         self._done = False
 
+    @property
+    def trouble(self) -> str:
+        """Nothing: what keeps it from writing stands in `recording_error`."""
+        return ""
+
     def step(self) -> None:
         """Reads, writes, or waits a little."""
         if self._done:

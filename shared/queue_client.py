@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import redis
 from redis.client import Pipeline
 
+from playhead.connection import Client
 from playhead.crash_points import Write
 
 _REQUEST: Final = Write("queue")
 
 
-class QueueClient(redis.Redis):
+class QueueClient(Client):
     """Each of its requests, reads too, passes the crash points of `queue`."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         with _REQUEST:
-            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # in redis-py
+            return super().execute_command(*args, **options)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         pipe = super().pipeline(transaction, shard_hint)

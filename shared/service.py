@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from types import FrameType
 from typing import Final, Protocol
 
@@ -15,17 +16,25 @@ import redis
 from redis.exceptions import ResponseError
 
 from playhead.connection import connect, connect_to_one, shown_url, text
-from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisUnavailable, SessionNotFound
+from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisRefused, RedisUnavailable, SessionNotFound
 from playhead.keys import SESSIONS, Keys
+from playhead.server import evicts
 from shared.health import Progress
 from shared.lease import Lease
 from shared.logs import SessionLog
+from shared.outage import Outage
 from shared.settings import Settings
+from shared.trouble import Trouble
 
 LOG: Final = logging.getLogger(__name__)
 LOOK_S: Final = 0.1
 """How often the service looks for sessions without a lease."""
 RECONNECT_S: Final = 0.5
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 5.0
+"""Between two attempts to serve a session that cannot be served: twice as long each time, but no longer than this."""
+SETTLED_S: Final = 2.0
+"""A session that is served for so long goes on: an attempt may fail at its second step."""
 STOP_S: Final = 3.0
 """How long the sessions have to be given back when the process is told to stop."""
 LOOKING: Final = "looking"
@@ -35,11 +44,25 @@ LOOKING: Final = "looking"
 class Server(Protocol):
     """Serves one session while the lease is held."""
 
+    @property
+    def trouble(self) -> str:
+        """Why it cannot go on just now, to be said in the session's state; empty where it does."""
+
     def step(self) -> None:
         """Does what there is to do, and waits for a bounded time where there is nothing."""
 
     def close(self) -> None:
         """Gives back what it holds outside of Redis."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a session could not be served here, and when that is tried again (`again_s` in monotonic time)."""
+
+    reason: str
+    refused: bool  # by Redis: then the line of the outage says it for all sessions
+    pause_s: float
+    again_s: float
 
 
 class Service:
@@ -59,9 +82,11 @@ class Service:
         self._server = server
         self._stopping = threading.Event()
         self._serving: dict[str, threading.Thread] = {}
-        self._reachable = True
+        self._outage = Outage()
+        self._complaint: str | None = None
         self._progress = Progress(settings.health_dir)
-        self._failing: set[str] = set()
+        self._failing: dict[str, _Failure] = {}
+        self._asked_s: dict[str, float] = {}
 
     def run(self) -> int:
         """Serves until SIGTERM or SIGINT; then gives all leases back. Returns the exit code of the process."""
@@ -69,14 +94,21 @@ class Service:
             signal.signal(number, self._stop)
         client = connect(self._settings.redis_url)
         LOG.info("serving sessions at %s", shown_url(self._settings.redis_url))
+        met = False
         while not self._stopping.is_set():
+            asked_s = time.monotonic()
             try:
+                if not met:
+                    self._meet(client)
+                    met = True
                 self._look(client)
             except RedisUnavailable as error:
-                self._say_unreachable(error)
+                met = False
+                self._outage.noticed(error, asked_s)
                 self._stopping.wait(RECONNECT_S)
             else:
-                self._say_reachable()
+                if not any(failure.refused for failure in list(self._failing.values())):
+                    self._outage.over(asked_s)
                 self._progress.made(LOOKING)
                 self._stopping.wait(LOOK_S)
         deadline_s = time.monotonic() + STOP_S
@@ -88,13 +120,22 @@ class Service:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping.set()
 
+    def _meet(self, client: redis.Redis) -> None:
+        """Says what is wrong with a server to which this process has come, or come back."""
+        client.ping()
+        complaint = evicts(client)
+        if complaint != self._complaint and complaint is not None:
+            LOG.error("%s", complaint)
+        self._complaint = complaint
+
     def _look(self, client: redis.Redis) -> None:
         self._serving = {name: thread for name, thread in self._serving.items() if thread.is_alive()}
         listed = {text(member) for member in client.smembers(SESSIONS)}
-        for gone in self._failing - listed:
+        for gone in self._failing.keys() - listed:
             self._has_nothing_more(gone)
-        for name in listed:
-            if name in self._serving:
+        for name in listed - self._serving.keys():
+            failure = self._failing.get(name)
+            if failure is not None and time.monotonic() < failure.again_s:
                 continue
             try:
                 keys = Keys(name)
@@ -106,7 +147,7 @@ class Service:
                 thread = threading.Thread(target=self._serve, args=(lease,), name=f"{self._role}-{name}", daemon=True)
                 self._serving[name] = thread
                 thread.start()
-            elif name in self._failing:
+            elif self._failing.get(name) is failure is not None:
                 self._has_nothing_more(name)  # another process serves it now
 
     def _takes(self, lease: Lease) -> bool:
@@ -114,52 +155,87 @@ class Service:
         try:
             return (self._wanted is None or self._wanted(lease.client, lease.keys)) and lease.acquire()
         except ResponseError as error:
-            if lease.keys.session not in self._failing:
-                SessionLog(LOG, lease.keys.session).error("the session's keys are not as they should be: %s", error)
-                self._failing.add(lease.keys.session)
+            reason = f"the session's keys are not as they should be: {error}"
+            if self._has_failed(lease.keys.session, reason):
+                SessionLog(LOG, lease.keys.session).error("%s", reason)
             return False
 
     def _serve(self, lease: Lease) -> None:
-        log = SessionLog(LOG, lease.keys.session)
-        lease.client = client = connect_to_one(self._settings.redis_url)
-        log.info("took the lease with token %s", lease.token)
         name = lease.keys.session
+        log = SessionLog(LOG, name)
+        lease.client = client = connect_to_one(self._settings.redis_url)
+        if name not in self._failing:
+            log.info("took the lease with token %s", lease.token)
         self._progress.begun(name)
         failed = False
+        self._asked_s[name] = time.monotonic()
         try:
             with closing(self._server(client, lease, self._settings)) as server:
-                while not self._stopping.is_set() and lease.keep():
-                    server.step()
-                    self._progress.made(name)
-                    self._failing.discard(name)
+                self._work(server, lease, log)
+        except RedisRefused as error:
+            failed = True
+            self._outage.noticed(error, self._asked_s[name])
+            self._has_failed(name, str(error), refused=True)
+            self._say(lease, str(error))
         except RedisUnavailable as error:
-            self._say_unreachable(error)
+            self._outage.noticed(error, self._asked_s[name])
         except SessionNotFound:
             log.info("the session was deleted")
         except Fenced as error:
             log.warning("%s", error)
-        except Exception:  # the session goes on under a new lease; the cause must not pass unseen
+        except Exception as error:  # the session goes on under a new lease; the cause must not pass unseen
             failed = True
-            self._failing.add(name)  # one that fails again and again makes no progress
-            log.exception("serving the session failed; it is taken up again")
-            self._stopping.wait(RECONNECT_S)
+            reason = str(error) if isinstance(error, PlayheadError) else f"{type(error).__name__}: {error}"
+            if self._has_failed(name, reason):
+                log.exception("serving the session failed; it is taken up again")
+            self._say(lease, reason)
         finally:
             if not failed:
                 self._progress.ended(name)
+            del self._asked_s[name]
             with suppress(PlayheadError):
                 lease.release()
             client.close()
 
+    def _work(self, server: Server, lease: Lease, log: SessionLog) -> None:
+        """Steps while the lease is held. What keeps the session from going on is said, and that it goes on again."""
+        name = lease.keys.session
+        trouble = Trouble(lease)
+        logged = ""
+        settled_s = time.monotonic() + SETTLED_S
+        while not self._stopping.is_set() and lease.keep():
+            self._asked_s[name] = time.monotonic()
+            server.step()
+            reason = server.trouble
+            is_settled = time.monotonic() >= settled_s
+            if reason or is_settled:
+                trouble.say(reason)
+            if reason != logged:
+                if reason:
+                    log.warning("held up: %s", reason)
+                else:
+                    log.info("the session goes on")
+                logged = reason
+            failure = self._failing.get(name)
+            if failure is None or is_settled:
+                self._progress.made(name)
+            if failure is not None and is_settled:
+                self._failing.pop(name, None)
+                if not failure.refused:
+                    log.info("the session goes on")
+
+    def _has_failed(self, name: str, reason: str, *, refused: bool = False) -> bool:
+        """Lets some time pass before a session is tried again. Whether it failed for another reason than before."""
+        before = self._failing.get(name)
+        pause_s = FIRST_PAUSE_S if before is None else min(2 * before.pause_s, LONGEST_PAUSE_S)
+        self._failing[name] = _Failure(reason, refused, pause_s, time.monotonic() + pause_s)
+        return before is None or before.reason != reason
+
+    def _say(self, lease: Lease, reason: str) -> None:
+        """Where not even that can be written, whoever reads the session finds what the server says of itself."""
+        with suppress(PlayheadError, ResponseError):
+            Trouble(lease).say(reason)
+
     def _has_nothing_more(self, name: str) -> None:
-        self._failing.discard(name)
+        self._failing.pop(name, None)
         self._progress.ended(name)
-
-    def _say_unreachable(self, error: RedisUnavailable) -> None:
-        if self._reachable:
-            self._reachable = False
-            LOG.warning("%s; waiting for it", error)
-
-    def _say_reachable(self) -> None:
-        if not self._reachable:
-            self._reachable = True
-            LOG.info("Redis answers again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from rq.timeouts import BaseTimeoutException
@@ -39,6 +40,10 @@ def stage(session: str, job: int, attempt: str) -> None:
                 _stage(staging, task, session)
         except Stale as error:
             log.info("%s", error)
+        except RedisUnavailable as error:
+            log.warning("attempt %s is given up: %s", attempt, error)
+            with suppress(RedisUnavailable, Stale):  # then its silence says it
+                staging.report("failed", str(error))
         except Exception as error:
             log.exception("attempt %s failed", attempt)
             staging.report("failed", f"{type(error).__name__}: {error}")

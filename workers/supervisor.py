@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
+from redis.backoff import NoBackoff
 from redis.client import Pipeline
-from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseTimeoutException
 
-from playhead.connection import open_client
+from playhead.connection import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, open_client
+from playhead.errors import RedisUnavailable
 from playhead.keys import JOBS_QUEUE
 from shared.calendars import calendar
 from shared.health import Progress
+from shared.outage import Outage
 from shared.queue_client import QueueClient
 from shared.settings import Settings
 from shared.sources.registry import open_source
@@ -52,19 +59,28 @@ class Supervisor:
             signal.signal(number, self._stop)
         warm_up()
         threading.Thread(target=warm_calendars, name="warm-calendars", daemon=True).start()
-        reachable = True
-        while not self._stopping.is_set():
-            try:
-                worker = _Worker(self._stopping, self._settings)
-                if not reachable:
-                    LOG.info("the queue's Redis answers again")
-                reachable = True
+        logging.getLogger("rq.worker").addFilter(_is_no_outage)
+        outage = Outage()
+        first = True
+
+        def begun(asked_s: float) -> None:
+            nonlocal first
+            outage.over(asked_s)
+            if first:
                 LOG.info("taking jobs")
-                worker.work(logging_level="WARNING")
-            except RedisError as error:
-                if reachable:
-                    LOG.warning("the queue's Redis does not answer (%s); waiting for it", error)
-                reachable = False
+            first = False
+
+        while not self._stopping.is_set():
+            with open_client(
+                QueueClient,
+                self._settings.queue_url,
+                socket_connect_timeout=CONNECT_TIMEOUT_S,
+                retry=Retry(NoBackoff(), 0),
+            ) as client:
+                try:
+                    _Worker(client, self._stopping, self._settings, begun).work(logging_level="WARNING")
+                except RedisUnavailable as error:
+                    outage.noticed(error, time.monotonic())
             self._stopping.wait(AGAIN_S)
         LOG.info("stopped")
         return 0
@@ -74,14 +90,23 @@ class Supervisor:
 
 
 class _Worker(WarmWorker):
-    """Tells its supervisor when a signal asked it to stop: RQ itself only returns."""
+    """Tells its supervisor when a signal asked it to stop: RQ itself only returns.
 
-    def __init__(self, stopping: threading.Event, settings: Settings) -> None:
+    A Redis that is away ends it, and its supervisor waits: RQ would wait for up to a minute at a time, and say so each
+    time.
+    """
+
+    def __init__(
+        self, client: QueueClient, stopping: threading.Event, settings: Settings, begun: Callable[[float], None]
+    ) -> None:
+        """`begun` is called once it is registered, with the (monotonic) time at which that began."""
         self._stopping = stopping
         self._progress = Progress(settings.health_dir)
+        self._asked_s = time.monotonic()
+        self._begun = begun
         super().__init__(
             [JOBS_QUEUE],
-            connection=open_client(QueueClient, settings.queue_url),
+            connection=client,
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_S,
             log_job_description=False,
@@ -90,6 +115,19 @@ class _Worker(WarmWorker):
     @property
     def dequeue_timeout(self) -> int:
         return WAIT_S
+
+    @property
+    def connection_timeout(self) -> int:
+        return WAIT_S + math.ceil(REPLY_TIMEOUT_S)
+
+    def subscribe(self) -> None:
+        """Comes after the registration. RQ would listen here, in a thread, for orders by which it may be stopped."""
+        self._begun(self._asked_s)
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """A Redis that is away is said once, and not with each job."""
+        if not isinstance(exc_info[1], RedisUnavailable):
+            super().handle_exception(job, *exc_info)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """RQ calls it at least once in each wait for a job."""
@@ -111,6 +149,11 @@ class _Worker(WarmWorker):
 
 class Interrupted(BaseTimeoutException):
     """The worker was told to stop, and its job took too long to wait for."""
+
+
+def _is_no_outage(record: logging.LogRecord) -> bool:
+    """Whether a line of RQ is worth reading."""
+    return not (record.exc_info and isinstance(record.exc_info[1], RedisUnavailable))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -10,7 +10,7 @@ from playhead.cli import config, journal
 from playhead.cli.options import AsJson, SessionName, Url, info_of, open_session
 from playhead.cli.output import print_json, print_line, print_note, print_table
 from playhead.cli.scheduling import At, print_scheduled, scheduled_json, scheduled_lines
-from playhead.cli.summary import clock_of, dated_text, head_json, show_json, show_lines
+from playhead.cli.summary import clock_of, dated_text, head_json, show_json, show_lines, trouble_text
 from playhead.commands import (
     MAX_STEPS,
     SCHEDULED,
@@ -93,6 +93,9 @@ def list_(url: Url = None, as_json: AsJson = False) -> None:
             for info in infos
         ]
         print_table(("SESSION", "STATUS", "DATE", "CLOCK", "HOLDS"), rows, left=5)
+        for info in infos:
+            for trouble in info.troubles:
+                print_note(f"{info.name}: {trouble_text(trouble)}")
 
 
 @app.command(epilog="Example: playhead session show --session demo --json")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from playhead.times import clock_text, local
 
 if TYPE_CHECKING:
     from playhead.info import SessionInfo, SymbolInfo
+    from playhead.trouble import Trouble
 
 
 def head_json(info: SessionInfo) -> dict[str, Any]:
@@ -21,6 +23,7 @@ def head_json(info: SessionInfo) -> dict[str, Any]:
         "clock_ms": info.clock_ms,
         "active": info.active,
         "holds": list(info.holds),
+        "troubles": [asdict(trouble) for trouble in info.troubles],
     }
 
 
@@ -51,6 +54,8 @@ def data_lines(info: SessionInfo) -> Iterator[str]:
     yield f"session {info.name} · {info.status} · {info.date} {clock_of(info) or 'not begun'}{holds}"
     if info.error:
         yield f"error: {info.error}"
+    for trouble in info.troubles:
+        yield trouble_text(trouble)
     if not info.active:
         yield "inactive: symbols are being caught up; session data reads as nothing until they are there"
         return
@@ -76,6 +81,8 @@ def show_lines(info: SessionInfo) -> Iterator[str]:
     yield f"Date: {info.date}"
     yield f"Clock: {clock_of(info) or 'not begun'} ({info.zone})"
     yield f"Holds: {', '.join(info.holds) or 'none'}"
+    for trouble in info.troubles:
+        yield f"Trouble: {trouble_text(trouble)}"
     yield f"Speed: {info.speed}"
     yield f"Interval: {info.interval}"
     if info.lead is not None:
@@ -91,6 +98,12 @@ def show_lines(info: SessionInfo) -> Iterator[str]:
         yield f"Run hash: {info.run_hash}"
     symbols = (f"{symbol} (added)" if of.record.dynamic else symbol for symbol, of in sorted(info.symbols.items()))
     yield f"Symbols: {', '.join(symbols) or 'none yet'}"
+
+
+def trouble_text(trouble: Trouble) -> str:
+    """Who cannot go on, since when and why; the time is that of the wall, in UTC."""
+    since = "" if trouble.since_ms is None else f" since {local(trouble.since_ms, 'UTC'):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{trouble.role} held up{since}: {trouble.reason}"
 
 
 def clock_of(info: SessionInfo) -> str | None:

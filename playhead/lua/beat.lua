@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Shows that a consumer lives, or with a life of '0' that it has left and its name is free.
 -- KEYS: 1 state  2 consumers  3 consumer
 -- ARGV: 1 name  2 holder  3 '1' alive, '0' leaving

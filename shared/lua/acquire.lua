@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes the lease of one role for one session.
 -- KEYS: 1 lease  2 state  3 epochs
 -- ARGV: 1 owner  2 lifetime, ms  3 role

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Renews a lease, also one that ran out meanwhile, as long as nobody else has taken it.
 -- KEYS: 1 lease  2 state
 -- ARGV: 1 owner  2 lifetime, ms  3 role  4 token

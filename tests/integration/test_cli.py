@@ -169,6 +169,7 @@ def test_data_session_as_json_has_the_shape_that_scripts_rely_on(written: Writte
         "clock_ms": NOON_MS,
         "active": True,
         "holds": ["add:7", "user"],
+        "troubles": [],
         "symbols": {
             "AAPL": {"dynamic": True, "calendar": "XNYS", "intervals": {"1m": interval}},
             "AZN.L": {

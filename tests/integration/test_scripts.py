@@ -21,6 +21,7 @@ from recorder.recorder import Recorder
 from shared.lease import Lease
 from shared.settings import Settings
 from shared.ticks import window_end
+from shared.trouble import Trouble
 from tests.support.bench import ATTEMPT, ENTRY, LIFETIME_MS, OPERATION, Bench
 from tests.support.tape import CALENDAR, DAY, MINUTE_MS, OPEN_MS
 from workers.staging import Stale
@@ -126,6 +127,10 @@ def report_recording(bench: Bench) -> None:
     Recorder(bench.client, bench.leases["recorder"], Settings(url, url))._say("the disk is full")
 
 
+def say_trouble(bench: Bench) -> None:
+    Trouble(bench.leases["coordinator"]).say("no memory")
+
+
 CALLS: Final[dict[str, tuple[Act, Act]]] = {
     "acquire": (opened, lambda bench: bench.leases["coordinator"].acquire() and bench.leases["coordinator"].token),
     "renew": (opened, keep),
@@ -146,6 +151,7 @@ CALLS: Final[dict[str, tuple[Act, Act]]] = {
     "drop": (silent, drop),
     "meet": (expected, lambda bench: Consumers(bench.store).meet("vwap", 0)),
     "waiting": (opened, lambda bench: Consumers(bench.store).say_waiting(["slow"])),
+    "trouble": (opened, say_trouble),
     "trim": (opened, lambda bench: bench.store.trim(state_of(bench), f"{OPEN_MS + MINUTE_MS}-0")),
 }
 # These are told apart from the others by their effect: see the tests below.
