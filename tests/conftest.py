@@ -14,12 +14,20 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import Phase, settings
 
 from shared.redis_server import RedisServer, ServerMissing
 from tests.support.sessions import own_sessions
 from tests.support.system import next_database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+SEARCH = (Phase.explicit, Phase.reuse, Phase.generate)
+
+# What makes a test fail is explained by the test; that takes minutes where an example is a whole session.
+settings.register_profile("playhead", phases=(*SEARCH, Phase.shrink))
+# For wrong programs that are made on purpose: that one is noticed is enough, the smallest case of it is not asked for.
+settings.register_profile("unshrunk", phases=SEARCH, database=None, derandomize=False)
+settings.load_profile("playhead")
 
 
 @dataclass(frozen=True)

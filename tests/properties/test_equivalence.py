@@ -13,7 +13,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from playhead.bars import Bar, Bars
@@ -168,7 +168,6 @@ def memory(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[None]:
     max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
 @given(plan=plans(), crash=st.booleans())
 @pytest.mark.timeout(0)
@@ -201,6 +200,7 @@ def test_a_session_with_additions_equals_one_that_had_all_symbols_from_the_start
                 added.take_over()
         added.finish()
 
+        assert added.expiring() == []
         for symbol in everyone:
             check_reads(plan, added, redis_url, symbol)
             check_reads(plan, whole, redis_url, symbol)

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from playhead.bars import Bar, Bars
@@ -269,7 +269,6 @@ def sources(redis_url: str) -> Iterator[None]:
     max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
 @given(plan=plans())
 @pytest.mark.timeout(0)

@@ -108,10 +108,12 @@ def play(session: InProcess, plan: Plan) -> Journal:
             session.send(RunUntil(datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()))
             stands(session)
             assert session.clock_ms() == at_ms
+        before_ms = session.clock_ms()
         session.send(command)
         if plan.crash:
             session.take_over()
         stands(session)
+        assert isinstance(command, Step | Stop) or session.clock_ms() == before_ms, "the clock moved under a hold"
     return to_the_end(session)
 
 

@@ -117,6 +117,12 @@ class InProcess:
         record = decode_record(self.client.hget(self.keys.symbols, symbol) or b"")
         return Almanac(self.client, self.keys).of(record.calendar)
 
+    def expiring(self) -> list[str]:
+        """Keys that go away by themselves, and may not: all but those that are staged, and the leases."""
+        names = [text(key) for key in self.client.scan_iter(f"{self.keys.state}*", count=1000)]
+        lasting = [name for name in names if not name.startswith((f"{self.keys.state}:staged:", self.keys.lease("")))]
+        return sorted(name for name in lasting if self.client.pttl(name) != -1)
+
     def symbols(self) -> set[str]:
         return {text(symbol) for symbol in self.client.hkeys(self.keys.symbols)}
 
