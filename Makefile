@@ -35,6 +35,10 @@ fuzz: INPUTS := 100000
 fuzz: $(INSTALLED) ## Feed hostile input to everything that reads from Redis: INPUTS=100000
 	@PLAYHEAD_FUZZ_INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/faults/test_hostile_*.py --timeout 0 -q
 
+.PHONY: mutants
+mutants: $(INSTALLED) ## Make wrong versions of the program, and see that each is noticed
+	@$(BIN)/python -m tests.faults.mutants
+
 # SEED is a fresh one unless it is given; with SECONDS rounds begin for so long, however many they are.
 .PHONY: chaos
 chaos: $(INSTALLED) ## Kill and cut off running processes, and compare: ROUNDS=1000 or SECONDS=60, SEED=42
