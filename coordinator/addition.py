@@ -124,7 +124,11 @@ class Addition:
                     else f"no worker took the job within {limit_s:g} s; start one: playhead worker"
                 )
             elif now_s - job.life_s >= self.settings.job_silence_ms / 1000:
-                self._retry(job, "the worker has stopped answering")
+                if not job.begun and self.dispatcher.waits(self.session, job.attempt):
+                    # A new attempt would stand at the end of the queue, and make the one that comes before it stale.
+                    job.life_s = now_s
+                else:
+                    self._retry(job, "the worker has stopped answering")
         return all(job.over for job in self.jobs)
 
     def end(self, state: State) -> str:

@@ -56,7 +56,7 @@ class Dispatcher:
                 session,
                 job,
                 attempt,
-                job_id=f"{session}-{attempt}",
+                job_id=_job_id(session, attempt),
                 job_timeout=self._timeout_s,
                 ttl=self._timeout_s,
                 result_ttl=_KEPT_S,
@@ -72,3 +72,17 @@ class Dispatcher:
             if self._is_away:
                 LOG.info("the queue's Redis takes jobs again")
             self._is_away = False
+
+    def waits(self, session: str, attempt: str) -> bool:
+        """Whether an attempt still stands in the queue: no worker has come to it. False where that cannot be known."""
+        if time.monotonic() < self._away_until_s:
+            return False
+        try:
+            return self._client.lpos(self._queue.key, _job_id(session, attempt)) is not None
+        except RedisUnavailable:
+            self._away_until_s = time.monotonic() + AWAY_S
+            return False
+
+
+def _job_id(session: str, attempt: str) -> str:
+    return f"{session}-{attempt}"

@@ -34,6 +34,9 @@ class Later:
     def send(self, session: str, job: int, attempt: str) -> None:
         self.sent.append((session, job, attempt))
 
+    def waits(self, session: str, attempt: str) -> bool:
+        return any(attempt == waiting for _, _, waiting in self.sent)
+
     def close(self) -> None:
         return None
 

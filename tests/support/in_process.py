@@ -35,6 +35,9 @@ class Inline:
     def send(self, session: str, job: int, attempt: str) -> None:
         stage(session, job, attempt)
 
+    def waits(self, session: str, attempt: str) -> bool:
+        return False
+
     def close(self) -> None:
         return None
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from playhead.session import Session
 from tests.faults.chaos.plan import Act, Hold, Plan
 
 LIMIT_S: Final = 60.0
-"""Whatever takes longer than this stands still."""
+"""What has not changed for so long stands still."""
 HURRY_S: Final = 4.0
 """So long after the last act a session that still runs is told to run as fast as it goes."""
 LOOK_S: Final = 0.05
@@ -31,6 +32,13 @@ OVER: Final = ("finished", "stopped", "failed")
 
 class Stuck(AssertionError):
     """Something that has to come has not come."""
+
+
+@dataclass(frozen=True)
+class _State:
+    status: str
+    clock_ms: int
+    holds: frozenset[str]
 
 
 class Driver:
@@ -118,11 +126,11 @@ class Driver:
 
         def ended() -> bool:
             nonlocal hurry_s
-            status, holds = self._state()
-            if status in OVER:
+            now = self._state()
+            if now.status in OVER:
                 # What still waits for its market time is refused then, by whoever serves the session.
                 return not self._patience.get(lambda: self._direct.exists(self._keys.schedule))
-            if "user" in holds:
+            if "user" in now.holds:
                 self._send(session, Resume())
             if time.monotonic() > hurry_s:
                 hurry_s = float("inf")
@@ -132,23 +140,29 @@ class Driver:
         self._await(ended, "its end")
 
     def _has_begun(self) -> bool:
-        status, holds = self._state()
-        return status not in ("", "created") and not any(name.startswith(EXPECT_HOLD) for name in holds)
+        now = self._state()
+        return now.status in OVER or (
+            now.status not in ("", "created") and not any(name.startswith(EXPECT_HOLD) for name in now.holds)
+        )
 
-    def _state(self) -> tuple[str, set[str]]:
+    def _state(self) -> _State:
         def read() -> Any:
             pipe = self._direct.pipeline()
-            pipe.hget(self._keys.state, "status")
+            pipe.hmget(self._keys.state, "status", "clock_ms")
             pipe.smembers(self._keys.holds)
             return pipe.execute()
 
-        status, holds = self._patience.get(read)
-        return text(status or b""), set(map(text, holds))
+        (status, clock), holds = self._patience.get(read)
+        return _State(text(status or b""), int(clock or 0), frozenset(map(text, holds)))
 
-    def _await(self, condition: Any, what: str) -> None:
-        deadline = time.monotonic() + LIMIT_S
+    def _await(self, condition: Callable[[], bool], what: str) -> None:
+        """Waits for as long as anything changes."""
+        last, deadline = self._state(), time.monotonic() + LIMIT_S
         while not condition():
-            if time.monotonic() > deadline:
+            now = self._state()
+            if now != last:
+                last, deadline = now, time.monotonic() + LIMIT_S
+            elif time.monotonic() > deadline:
                 state = self._patience.get(lambda: self._direct.hgetall(self._keys.state))
-                raise Stuck(f"waited {LIMIT_S:g} s for {what} of session {self.name}: {state}, {self._state()[1]}")
+                raise Stuck(f"{self.name} has stood still for {LIMIT_S:g} s before {what}: {now}, {state}")
             time.sleep(LOOK_S)

@@ -21,8 +21,8 @@ EXACT: Final = COUNTS[Role.CONSUMER] - 1
 CLIENT: Final = f"{Role.CLIENT}-0"
 LOGS_KEPT: Final = 6
 """Logs of processes that have died, of each name."""
-FEED_TICKS_AHEAD: Final = 24
-"""So few that the producer is at work until shortly before the end."""
+LIMITS: Final = {"feed_ticks_ahead": 24, "retained_ticks": 100}
+"""So few that the producer is at work until shortly before the end, and that the clock has to wait for consumers."""
 
 
 def names(*roles: Role) -> Iterator[str]:
@@ -113,7 +113,7 @@ class Fleet:
     def _started(self, name: str, stack: ExitStack) -> Services:
         directory = self._directory / name
         directory.mkdir()
-        services = Services(self.network.url(name), directory, feed_ticks_ahead=FEED_TICKS_AHEAD)
+        services = Services(self.network.url(name), directory, **LIMITS)
         stack.enter_context(services)
         services.start(name.partition("-")[0], wait=False)
         return services

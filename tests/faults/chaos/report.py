@@ -24,6 +24,7 @@ def report(result: Result) -> Iterator[str]:
         f"{result.rounds} rounds in {result.lasted_s:.0f} s: {result.notifications} ticks and events, "
         f"{result.commands} commands, {sum(result.faults.values())} faults, {result.samples} looks at the clock"
     )
+    yield f"additions called off because of faults: {result.called_off}"
     yield ""
     yield "faults        " + "".join(f"{kind:>14}" for kind in Kind)
     for role in Role:

@@ -45,6 +45,12 @@ class Outcome:
     wrong: tuple[str, ...]
     evidence: Evidence | None
 
+    @property
+    def called_off(self) -> int:
+        """Additions of which symbols were refused for want of a worker."""
+        replies = self.evidence.replies.values() if self.evidence is not None else ()
+        return sum("worker" in reply["error"] for final in replies for reply in final)
+
     def keep(self, file: Path, differences: Sequence[str], faults: Sequence[Any]) -> None:
         """Writes all of it down, for a person. `faults` are the latest ones, of this round and of its neighbours."""
         plan = {

@@ -42,6 +42,8 @@ class Result:
     rounds: int = 0
     notifications: int = 0
     commands: int = 0
+    called_off: int = 0
+    """Additions that came to nothing because of faults: they are repeated as that."""
     samples: int = 0
     lasted_s: float = 0.0
     failures: list[Failure] = field(default_factory=list)
@@ -147,6 +149,7 @@ class Run:
             self._result.rounds += 1
             self._result.notifications += len(outcome.evidence.notifications) if outcome.evidence else 0
             self._result.commands += len(outcome.sent)
+            self._result.called_off += outcome.called_off
             self._say(self._result)
 
     def _fail(self, outcome: Outcome, differences: tuple[str, ...], injector: Injector) -> None:
