@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from playhead.entries import order
 from playhead.journal import parse
 from playhead.repetition import differences as journal_differences
 from tests.faults.chaos.evidence import Evidence
+from tests.faults.chaos.trimming import as_trimmed
 from tests.support.transcript import Item
 
 OF_CLIENTS: Final = ("commands", "replies", "answered", "consumers", "consumer:", "acks", "lease:", "out:", "staged:")
@@ -27,7 +27,7 @@ def differences(
 ) -> list[str]:
     """All of them. `sent` has the outcome that the sender of each command was told, `exact` is the consumer whose items
     must not come twice."""
-    undisturbed = _as_trimmed(undisturbed, disturbed.state["trimmed"])
+    undisturbed = as_trimmed(undisturbed, disturbed.state["trimmed"])
     first, again = (parse(of.journal, name) for of, name in ((disturbed, "disturbed"), (undisturbed, "undisturbed")))
     found = journal_differences(first, again)
     found += _of_mappings("field {} of the state", disturbed.state, undisturbed.state)
@@ -41,23 +41,6 @@ def differences(
     for consumer, items in disturbed.transcripts.items():
         found += _of_transcripts(consumer, items, expected, exact=consumer == exact)
     return [*found, *_of_outcomes(disturbed, sent)]
-
-
-def _as_trimmed(undisturbed: Evidence, trimmed: str) -> Evidence:
-    """What it would have left if its notifications had been kept from there on only. (Sessions of several days have
-    fewer than are kept: of others no session data go by that, but of what was removed by then.)"""
-    gone = {name for name, each in undisturbed.removed.items() if order(each["removed_entry"]) <= order(trimmed)}
-    removed = {name: each for name, each in undisturbed.removed.items() if name not in gone}
-    began = tuple(f"removed:{since}:bars:{symbol}:" for symbol, since in map(str.split, gone))
-    keys = [key for key in undisturbed.keys if not key.startswith(began) and (removed or key != "removed")]
-    return replace(
-        undisturbed,
-        state={**undisturbed.state, "trimmed": trimmed},
-        removed=removed,
-        data={key: digest for key, digest in undisturbed.data.items() if not key.startswith(began)},
-        keys=tuple(keys),
-        notifications=tuple(entry for entry in undisturbed.notifications if order(entry) > order(trimmed)),
-    )
 
 
 def _of_mappings(what: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

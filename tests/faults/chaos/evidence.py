@@ -38,14 +38,15 @@ OF_SOURCE = ("loaded", "written", "queued", "dropped", "missing")
 
 @dataclass(frozen=True)
 class Evidence:
-    """`keys` are without the session's prefix, `lasting` those of them that do not go away by themselves.
+    """`calendars` has the trading days of each as JSON, `data` the digest of each key of session data, `replies` the
+    different final replies to each command, `transcripts` what each consumer wrote.
 
-    `data` has the digest of each key of session data, `replies` the different final replies to each command,
-    `transcripts` what each consumer wrote.
+    `keys` are without the session's prefix, `lasting` those of them that do not go away by themselves.
     """
 
     journal: tuple[str, ...]
     state: Mapping[str, str]
+    calendars: Mapping[str, str]
     symbols: Mapping[str, Any]
     removed: Mapping[str, Any]
     data: Mapping[str, str]
@@ -72,6 +73,7 @@ def gathered(client: redis.Redis, keys: Keys, transcripts: Mapping[str, Sequence
     return Evidence(
         journal=tuple(lines(journal)),
         state={name: state[name] for name in STATE if name in state},
+        calendars={text(name): text(days) for name, days in client.hgetall(keys.calendars).items()},
         symbols=_records(client, keys.symbols),
         removed=_records(client, keys.removed),
         data=dict(_data(client, prefix, found)),
