@@ -52,7 +52,7 @@ class Place:
         """
         session = self._keys.session
         if state["history"] is None:
-            raise SessionNotFound(f"session {session} was deleted while it was followed")
+            raise SessionNotFound(f"session {session} was deleted while it was followed, or the server has lost it")
         if state["history"] != self._history:
             raise HistoryLost(f"session {session} was made anew while it was followed; subscribe again")
         noted = text(state["noted"] or BEGINNING.encode())

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection
 
 SCHEME: Final = "redis+sentinel"
 DEFAULT_PORT: Final = 26379
@@ -58,9 +58,19 @@ class SentinelUrl:
         asking |= {"socket_timeout": ASK_S, "socket_connect_timeout": ASK_S, "retry": Retry(NoBackoff(), 0)}
         watchers = Sentinel(self.sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]  # in redis-py
         login = {"username": self.username, "password": self.password}
-        options |= login | {"db": self.db}
+        options |= login | {"db": self.db, "connection_class": _Connection}
         client: C = watchers.master_for(self.service, redis_class=kind, **options)  # type: ignore[no-untyped-call]
         return client
+
+
+class _Connection(SentinelManagedConnection):
+    """Hangs up where a reply is not read to its end, as every other connection of redis-py does by default: the next
+    command would take that reply for its own."""
+
+    def read_response(
+        self, disable_decoding: bool = False, *, disconnect_on_error: bool | None = True, **options: Any
+    ) -> Any:
+        return super().read_response(disable_decoding, disconnect_on_error=disconnect_on_error, **options)
 
 
 def _address(text: str) -> tuple[str, int]:

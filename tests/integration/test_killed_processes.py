@@ -6,9 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from playhead.bars import Bars
 from playhead.session import Session
-from shared.sources.registry import open_source
 from tests.support.story import complete, notifications, read
 from tests.support.system import (
     CLOSE_MS,
@@ -18,17 +16,12 @@ from tests.support.system import (
     added,
     info_of,
     play_to_the_end,
+    recorded,
     replies,
     run_on_at_noon,
 )
-from tests.support.tape import OPEN_MS
 from tests.support.transcript import Item
 from tests.support.waiting import wait_until
-
-
-def recorded(symbol: str, interval: str = "1m") -> Bars:
-    """What the source has of the day's regular hours."""
-    return open_source("sample:").get_bars(symbol, interval, OPEN_MS, CLOSE_MS)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Self
 import redis
 
 from playhead.connection import connect
+from playhead.errors import RedisUnavailable
 from shared.free_port import free_port
 from shared.redis_server import DIE_WITH_PARENT, RedisServer
 from tests.support.waiting import wait_until
@@ -20,15 +21,19 @@ SERVICE = "playhead"
 WATCHERS = 3
 DOWN_AFTER_MS = 500
 FAILOVER_MS = 2_000
+LAG_MS = 3_000
+"""`down_after_ms` where the replica lags: Sentinels pass over one that has had no master for ten times as long."""
 TIMEOUT_S = 30.0
 
 
 class Watched:
     """The servers and their Sentinels; all are ended at the end of a `with` block."""
 
-    def __init__(self, directory: Path) -> None:
-        """`master` and `replica` are what they were at the start, whoever is the master later."""
+    def __init__(self, directory: Path, down_after_ms: int = DOWN_AFTER_MS) -> None:
+        """`master` and `replica` are what they were at the start, whoever is the master later. A master that does not
+        answer for `down_after_ms` is given up."""
         self._directory = directory
+        self._down_after_ms = down_after_ms
         self._processes: list[subprocess.Popen[bytes]] = []
         self._ports: list[int] = []
         self.master = RedisServer.start(directory=directory / "first")
@@ -60,9 +65,33 @@ class Watched:
 
         wait_until(lambda: offset(self.replica) >= offset(self.master), TIMEOUT_S, "the replica to be in step")
 
+    def cut_off(self) -> None:
+        """From here on the replica sees nothing of what the master writes."""
+        with connect(self.replica.url) as client:
+            client.config_set("masteruser", "nobody")
+            client.config_set("masterauth", "wrong")
+        with connect(self.master.url) as client:
+            client.execute_command("CLIENT", "KILL", "TYPE", "REPLICA")
+
+    def fail_over(self) -> None:
+        """Kills the master, and waits until the replica has taken its place."""
+        self.master.kill()
+        self.wait_failed_over()
+
     def wait_failed_over(self) -> None:
         """Waits until the replica is the master."""
         wait_until(lambda: self.master_port == self.replica.port, TIMEOUT_S, "the failover")
+        with connect(self.replica.url) as client:
+            wait_until(lambda: client.info("replication")["role"] == "master", TIMEOUT_S, "the replica to be promoted")
+
+    def is_demoted(self) -> bool:
+        """Whether the first master has become a replica of the other."""
+        try:
+            with connect(self.master.url) as client:
+                info = client.info("replication")
+        except RedisUnavailable:  # all connections are cut when it is told
+            return False
+        return bool(info["role"] == "slave" and info["master_link_status"] == "up")
 
     def close(self) -> None:
         """Ends all."""
@@ -97,7 +126,7 @@ class Watched:
         settings.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {place}\nloglevel notice\n"
             f"sentinel monitor {SERVICE} 127.0.0.1 {self.master.port} 2\n"
-            f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}\n"
+            f"sentinel down-after-milliseconds {SERVICE} {self._down_after_ms}\n"
             f"sentinel failover-timeout {SERVICE} {FAILOVER_MS}\n"
         )
         command = [str(self.master.binary.path), str(settings), "--sentinel"]

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 
 import redis
 
+from playhead.bars import Bars
 from playhead.commands import Reply, Resume, Speed, decode_reply
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import connect
 from playhead.info import SessionInfo
 from playhead.keys import Keys
 from playhead.session import Session
+from shared.sources.registry import open_source
 from tests.support.services import REPOSITORY, Services
 from tests.support.tape import MINUTE_MS, OPEN_MS
 from tests.support.transcript import Consumer
@@ -197,6 +199,11 @@ def run_on_at_noon(session: Session) -> None:
     """Lets a session that pauses at 12:06 run on, so slowly that the clock reads 12:06 for another minute."""
     session.set_speed(1)
     assert session.resume().result["holds"] == []
+
+
+def recorded(symbol: str, interval: str = "1m") -> Bars:
+    """What the source has of the day's regular hours."""
+    return open_source("sample:").get_bars(symbol, interval, OPEN_MS, CLOSE_MS)
 
 
 def published(client: redis.Redis, keys: Keys) -> bool:

@@ -48,7 +48,7 @@ class Consumer:
 
     def __init__(self, services: Services, session: str, name: str, file: Path) -> None:
         command = [sys.executable, "-m", "tests.support.transcript", session, services.url, name, str(file)]
-        self._file = file
+        self.file = file
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -60,7 +60,7 @@ class Consumer:
 
     def wait_until_seen(self, count: int) -> None:
         """Waits until it has written so many items."""
-        wait_until(lambda: len(read(self._file)) >= count, 30, f"{count} items in {self._file.name}")
+        wait_until(lambda: len(read(self.file)) >= count, 30, f"{count} items in {self.file.name}")
 
     def kill(self) -> None:
         """SIGKILL, where it still runs."""
@@ -68,11 +68,17 @@ class Consumer:
         with self.process:  # closes its pipe too
             pass
 
+    def failed(self) -> str:
+        """Waits until it ends with an error, and gives that."""
+        _, err = self.process.communicate(timeout=60)
+        assert self.process.returncode != 0
+        return err
+
     def ended(self) -> list[Item]:
         """Waits for its end, and gives what it has written."""
         _, err = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, err
-        return read(self._file)
+        return read(self.file)
 
 
 def read(file: Path) -> list[Item]:
