@@ -20,6 +20,8 @@ LOOK_S: Final = 0.1
 """While the clock waits: how often it is looked who has gone, or has come on without having said so."""
 WATCHED_MS: Final = 3_000
 """Nobody is dropped before it was looked for a heartbeat for so long; one comes every second."""
+ASLEEP_S: Final = 1.0
+"""Who has not looked for so long may have been asleep, or the server was away: it looks anew."""
 SAID_AFTER_S: Final = 1.0
 """A wait that is longer is said, in the session's state and in the log."""
 SAID_AGAIN_S: Final = 60.0
@@ -44,6 +46,7 @@ class Attendance:
         self._looked_s, self._looked_ms = 0.0, 0
         self._watched: dict[str, tuple[int, float]] = {}  # the last heartbeat, and since when it has been that
         self._joined = ""
+        self._awake_s = self._awake_since_s = time.monotonic()
         if config.lead is not None:
             self._acks_at = self._consumers.last_acknowledgement()
             self._lockstep = Lockstep(config.lead, self._consumers.last_ticks(config.lead))
@@ -60,6 +63,18 @@ class Attendance:
         Empty where that does not matter.
         """
         return self._joined
+
+    def stays_awake(self) -> None:
+        """Called with everything that the coordinator does."""
+        now_s = time.monotonic()
+        if now_s - self._awake_s > ASLEEP_S:
+            self._awake_since_s = now_s
+        self._awake_s = now_s
+
+    @property
+    def has_watched(self) -> bool:
+        """Whether whoever lives must have shown it by now: after an outage everybody's last heartbeat is old."""
+        return self._awake_s - self._awake_since_s >= self._watched_s
 
     def hear(self, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
         """Takes what consumers say of their progress."""
@@ -156,4 +171,8 @@ class Attendance:
     def _was_watched(self, name: str) -> bool:
         """Whether no heartbeat came while it was looked for one: after the server was away, or the whole machine
         was asleep, everybody's last heartbeat is old."""
-        return self._looked_s - self._watched[name][1] >= min(self._silence_ms, WATCHED_MS) / 1000
+        return self._looked_s - self._watched[name][1] >= self._watched_s
+
+    @property
+    def _watched_s(self) -> float:
+        return min(self._silence_ms, WATCHED_MS) / 1000

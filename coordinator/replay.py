@@ -109,6 +109,7 @@ class Replay:
 
     def _act(self) -> int:
         """Does the next thing. Returns how long to wait for something new, in ms; 0 for going on at once."""
+        self._attendance.stays_awake()
         if self._state.status == "created":
             open_session(self._store, self._state)
             self._load()
@@ -331,7 +332,7 @@ class Replay:
         through = self._retention.excess()
         if through is None:
             return True
-        behind = self._store.trim(self._state, through)
+        behind = self._store.trim(self._state, through, patiently=not self._attendance.has_watched)
         if behind:
             self._attendance.waits(behind)
             return False

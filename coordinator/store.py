@@ -17,7 +17,7 @@ from playhead.commands import Reply, encode_reply, parse_speed
 from playhead.config import EXPECT_HOLD
 from playhead.config import decode as decode_config
 from playhead.connection import text
-from playhead.days import TradingDays
+from playhead.days import NEVER_MS, TradingDays
 from playhead.days import encode as encode_days
 from playhead.entries import time_ms
 from playhead.epochs import Epochs
@@ -243,10 +243,10 @@ class Store:
         used += [keys.schedule, keys.scheduled, keys.notifications]
         return self._outcome(_ANSWER(self.client, used, args))
 
-    def trim(self, state: State, through: str) -> tuple[str, ...]:
+    def trim(self, state: State, through: str, *, patiently: bool = False) -> tuple[str, ...]:
         """Forgets notifications up to an id, and the session data that only they could be read with.
 
-        Returns the living consumers that still need them: then all stays.
+        Returns the living consumers that still need them: then all stays. `patiently` nobody counts as dead.
         """
         found = [text(name) for name in self.client.hkeys(self.keys.consumers)]
         names = [name for name in sorted(found) if is_consumer(name)]
@@ -261,10 +261,11 @@ class Store:
             *self._over(state, time_ms(state.trimmed), int(ms)),
             *self._over_of_removed(state, time_ms(state.trimmed), int(ms), gone),
         ]
-        args = [self.token, ms, number, self._silence_ms, len(found), len(names), *names, *gone]
+        silence_ms = NEVER_MS if patiently else self._silence_ms
+        args = [self.token, ms, number, silence_ms, len(found), len(names), *names, *gone]
         outcome, *behind = _TRIM(self.client, keys, args)
         if self._outcome(outcome) == "others":
-            return self.trim(state, through)  # a consumer has come meanwhile
+            return self.trim(state, through, patiently=patiently)  # a consumer has come meanwhile
         if not behind:
             state.trimmed = through
             for name in gone:

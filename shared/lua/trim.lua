@@ -23,7 +23,8 @@ for k = 5, 4 + names do
     at_ms, at_number = tonumber(at_ms), tonumber(at_number)
     if at_ms and (at_ms < ms or (at_ms == ms and at_number < number)) then
       local lost = at_ms < gone_ms or (at_ms == gone_ms and at_number < gone_number)
-      local lives = now - (tonumber(beat) or 0) < tonumber(ARGV[4])
+      local beat_ms = tonumber(beat) or 0
+      local lives = beat_ms > 0 and now - beat_ms < tonumber(ARGV[4]) -- with 0 it has left
       if lives and not lost then
         behind[#behind + 1] = name
       elseif not lives then
