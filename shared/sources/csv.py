@@ -117,11 +117,14 @@ class CsvSource(OneByOne):
             return None
         for name in (symbol, symbol.lower()):
             path = self._directory / self._pattern.replace(_PLACE, name)
-            if path.is_file():
-                # A symbol cannot leave the directory by its name; a link may, and is not followed out of it.
-                if not path.resolve().is_relative_to(self._directory.resolve()):
-                    raise SourceError(f"{path} lies outside {self._directory}; put the file itself there")
-                return path
+            try:
+                if path.is_file():
+                    # A symbol cannot leave the directory by its name; a link may, and is not followed out of it.
+                    if not path.resolve().is_relative_to(self._directory.resolve()):
+                        raise SourceError(f"{path} lies outside {self._directory}; put the file itself there")
+                    return path
+            except OSError as error:  # a folder that may not be entered, a network disk that is away
+                raise SourceError(f"{path} cannot be read ({error.strerror})") from error
         return None
 
     def _check_directory(self) -> None:

@@ -77,6 +77,8 @@ class ParquetSource:
                 require_interval(self.uri, interval, self._interval_of(file))
                 for symbol, found in file.read(names, start_ms, end_ms).items():
                     pieces[symbol] += found
+        if not any(pieces.values()):
+            self.check()  # a disk that is not mounted is an empty folder, and not a day without bars
         bars = {symbol: _join(symbol, interval, found, start_ms, end_ms) for symbol, found in pieces.items()}
         for symbol, found in pieces.items():
             if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -222,3 +223,16 @@ def test_reading_at_once_and_row_by_row_agree(
     if quick is not None:
         assert np.array_equal(quick.start_ms, careful.start_ms)
         assert quick.values.tobytes() == careful.values.tobytes()
+
+
+def test_a_folder_that_may_not_be_entered_is_no_symbol_that_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = source(tmp_path, f"{HEADER}\n")
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)  # root may enter any
+    with pytest.raises(SourceError, match=r"AAPL\.csv cannot be read \(Permission denied\)"):
+        one.get_bars("AAPL", "1m", *ALL)

@@ -231,3 +231,14 @@ def test_bars_do_not_keep_their_row_group_in_memory(dataset: Path) -> None:
     base = bars.values.base if bars.values.base is not None else bars.values
     assert isinstance(base, np.ndarray)
     assert base.nbytes <= 2 * bars.values.nbytes
+
+
+def test_a_dataset_whose_files_are_gone_is_not_taken_for_one_without_bars(tmp_path: Path) -> None:
+    file = write(tmp_path / "bars" / "one.parquet")
+    source = ParquetSource(f"parquet:{tmp_path}/bars")
+    assert len(source.get_bars("A", "1m", *ALL)) == 2
+    file.rename(tmp_path / "aside")
+    with pytest.raises(SourceError, match=r"there is no \.parquet file"):
+        source.get_bars("A", "1m", *ALL)
+    (tmp_path / "aside").rename(file)
+    assert len(source.get_bars("A", "1m", *ALL)) == 2
