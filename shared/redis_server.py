@@ -126,6 +126,11 @@ class RedisServer:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started, and has not ended since, by whatever hand."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def directory(self) -> Path:
         """Where the server keeps its append-only file and its log."""
         return self._directory

@@ -13,7 +13,7 @@ import shared
 from playhead.cli.options import URL_VARIABLE, info_of
 from playhead.cli.output import print_line, print_note
 from playhead.cli.stopping import Stopped, StopSignals
-from playhead.cli.summary import dated_text
+from playhead.cli.summary import dated_text, trouble_text
 from playhead.config import SessionConfig
 from playhead.connection import shown_url
 from playhead.errors import InvalidInput, RedisUnavailable, SessionExists, SessionNotFound
@@ -21,7 +21,7 @@ from playhead.names import check_session
 from playhead.session import Session
 from shared.free_port import is_taken
 from shared.processes import Processes
-from shared.redis_server import LOOPBACK, PortTaken, RedisServer
+from shared.redis_server import LOOPBACK, PortTaken, RedisServer, ServerFailed
 
 if TYPE_CHECKING:
     from playhead.info import SessionInfo
@@ -31,6 +31,8 @@ RECORDER: Final = "recorder"
 USUAL_PORT: Final = 6379
 START_TIMEOUT_S: Final = 30.0
 CHECK_S: Final = 0.2
+REVIVE_S: Final = 5.0
+"""Pause after an embedded Redis could not be started again."""
 _ENDED = ("finished", "stopped", "failed")
 
 
@@ -50,6 +52,9 @@ class Running:
         self._there: dict[str, str] = {}
         self._unrecorded: str | None = None
         self._gone = ""
+        self._server: RedisServer | None = None
+        self._revive_s = 0.0
+        self._troubles: dict[str, str] = {}
 
     def run(self) -> int:
         """Runs until a signal asks for the end. Returns the exit code: 1 if the session failed."""
@@ -57,6 +62,7 @@ class Running:
             try:
                 session, processes = self._start(stack)
                 while not signals.asked:
+                    self._revive()
                     for note in processes.check():
                         print_note(note)
                     self._report(session)
@@ -72,8 +78,8 @@ class Running:
 
     def _start(self, stack: ExitStack) -> tuple[Session, Processes]:
         if self._url is None:
-            server = stack.enter_context(self._redis())
-            self._url = server.url
+            self._server = stack.enter_context(self._redis())
+            self._url = self._server.url
         print_line(f"redis: {shown_url(self._url)}")
         print_line(f"in another terminal: export {URL_VARIABLE}={shown_url(self._url)}")
         processes = stack.enter_context(Processes(self._environment(self._url)))
@@ -94,6 +100,19 @@ class Running:
                 pass  # by somebody who was faster
         print_line(f"port {USUAL_PORT} is taken by another process; taking a free one")
         return RedisServer.start(directory=self._data_dir)
+
+    def _revive(self) -> None:
+        """Starts the embedded Redis again where it has died. What it had is in its append-only file."""
+        server = self._server
+        if server is None or server.is_running or time.monotonic() < self._revive_s:
+            return
+        try:
+            server.restart()
+        except (PortTaken, ServerFailed) as error:
+            self._revive_s = time.monotonic() + REVIVE_S
+            print_note(f"redis has ended, and cannot be started again: {error}")
+        else:
+            print_note("redis has ended; it was started again, with what it had")
 
     def _environment(self, url: str) -> dict[str, str]:
         # The services are found where `shared` was, whether this checkout is installed or not.
@@ -127,6 +146,7 @@ class Running:
         if info.recording_error != self._unrecorded:
             self._unrecorded = info.recording_error
             print_note(f"not recorded: {info.recording_error}" if info.recording_error else "recording goes on")
+        self._report_troubles(info)
         if not info.active:
             return
         there = {symbol: of.record.since for symbol, of in info.symbols.items()}
@@ -140,6 +160,15 @@ class Running:
         if shown != self._shown:
             self._shown = shown
             print_line(_state_line(info))
+
+    def _report_troubles(self, info: SessionInfo) -> None:
+        found = {trouble.role: trouble for trouble in info.troubles}
+        for role in sorted(self._troubles.keys() - found.keys()):
+            print_note(f"{role} goes on")
+        for role, trouble in found.items():
+            if self._troubles.get(role) != trouble.reason:
+                print_note(trouble_text(trouble))
+        self._troubles = {role: trouble.reason for role, trouble in found.items()}
 
 
 def _state_line(info: SessionInfo) -> str:
