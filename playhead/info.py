@@ -21,13 +21,15 @@ from playhead.keys import Keys
 from playhead.plain import load_object
 from playhead.runs import BAR_BYTES, run_start
 from playhead.scripts import Script
-from playhead.server import writes_refused
 from playhead.symbols import SymbolRecord
 from playhead.times import local
-from playhead.trouble import SERVER, Trouble, troubles
+from playhead.trouble import Trouble, troubles
 
 ENDED = ("finished", "stopped")
 """The states of a session that has come to an end of its own or a person's."""
+
+OVER = (*ENDED, "failed")
+"""Those in which nothing goes on any more."""
 
 _summary = Script("playhead", "summary", reads_only=True)
 
@@ -126,7 +128,6 @@ def read_info(client: redis.Redis, keys: Keys, almanac: Almanac, intervals: tupl
         if found == before and from_ms <= clock_ms < until_ms:
             break
     each = iter(sizes)
-    refused = writes_refused(client)
     return _info(
         keys.session,
         state,
@@ -139,7 +140,7 @@ def read_info(client: redis.Redis, keys: Keys, almanac: Almanac, intervals: tupl
             for name, record in known.items()
         },
         tuple(_scheduled(*waiting[at : at + 3]) for at in range(0, len(waiting), 3)),
-        (Trouble(SERVER, refused, None),) if refused else (),
+        troubles(client, state),
     )
 
 
@@ -149,7 +150,7 @@ def _info(
     holds: tuple[str, ...],
     symbols: Mapping[str, SymbolInfo],
     scheduled: tuple[ScheduledInfo, ...],
-    of_server: tuple[Trouble, ...],
+    troubled: tuple[Trouble, ...],
 ) -> SessionInfo:
     config = configs.decode(state["config"].encode())
     clock_ms = _whole(state.get("clock_ms"))
@@ -178,7 +179,7 @@ def _info(
         scheduled=scheduled,
         run_hash=state.get("run_hash") if status in ENDED else None,
         recording_error=state.get("recording_error"),
-        troubles=of_server + troubles(state),
+        troubles=() if status in OVER else troubled,
     )
 
 

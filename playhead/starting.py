@@ -20,7 +20,7 @@ from playhead.keys import Keys
 from playhead.patience import Patience
 from playhead.scripts import Script
 from playhead.times import now_ms
-from playhead.trouble import troubles
+from playhead.trouble import read_troubles
 
 _LOOK_S: Final = 0.02
 _FIELDS: Final = ("status", "clock_ms", "ready", "error")
@@ -88,7 +88,7 @@ def _what_is_missing(client: redis.Redis, of: Keys, wait_s: float) -> str:
         why = f"no {' and no '.join(missing)} serves it; start " + " and ".join(
             f"`playhead {role}`" for role in missing
         )
-    elif said := troubles({text(name): text(value) for name, value in client.hgetall(of.state).items()}):
+    elif said := read_troubles(client, of):
         why = "; ".join(f"its {trouble.role} says: {trouble.reason}" for trouble in said)
     else:
         why = "a coordinator and a producer serve it; look at their logs"

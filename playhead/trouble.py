@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import redis
+
+from playhead.connection import text
+from playhead.keys import Keys
+from playhead.server import writes_refused
+
 ROLES: Final = ("producer", "coordinator", "recorder")
 SERVER: Final = "redis"
 
@@ -25,9 +31,17 @@ def field_of(role: str) -> str:
     return f"{role}_trouble"
 
 
-def troubles(state: Mapping[str, str]) -> tuple[Trouble, ...]:
-    """Those that the roles have written into the state."""
-    found = []
+def read_troubles(client: redis.Redis, keys: Keys) -> tuple[Trouble, ...]:
+    """Those that there are just now."""
+    names = [name for role in ROLES for name in (field_of(role), f"{field_of(role)}_ms")]
+    values = client.hmget(keys.state, names)
+    return troubles(client, {name: text(value) for name, value in zip(names, values, strict=True) if value is not None})
+
+
+def troubles(client: redis.Redis, state: Mapping[str, str]) -> tuple[Trouble, ...]:
+    """That of the server, and those that the roles have written into the state."""
+    refused = writes_refused(client)
+    found = [Trouble(SERVER, refused, None)] if refused else []
     for role in ROLES:
         reason, since = state.get(field_of(role)), state.get(f"{field_of(role)}_ms", "")
         if reason:

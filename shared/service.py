@@ -208,7 +208,7 @@ class Service:
             server.step()
             reason = server.trouble
             is_settled = time.monotonic() >= settled_s
-            if reason or is_settled:
+            if reason or logged or is_settled:
                 trouble.say(reason)
             if reason != logged:
                 if reason:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import suppress
 from dataclasses import fields
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from playhead.cli.bar_text import number_text
 from playhead.cli.options import AsJson, SessionName, Url, info_of, open_session
 from playhead.cli.output import bounded, print_json, print_line, print_note, printable
+from playhead.cli.summary import trouble_text
 from playhead.times import local
 
 if TYPE_CHECKING:
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from playhead.messages import Event, Message, Tick
     from playhead.session import Session
 
+TROUBLES_S: Final = 1.0
+"""How often it is looked what keeps the session from going on."""
 _NOT_SHOWN = frozenset({"entry", "clock_ms"})
 
 
@@ -34,6 +40,7 @@ def watch(
     """Follow a session: a line for each tick and event. Ends with the session: 1 if it failed, else 0."""
     with open_session(session, url) as opened:
         info = info_of(opened)
+        _tell_troubles(opened)
         if not _follow(opened, info, from_start, as_json) and not as_json:
             print_note(f"session {info.name} is {info.status}: nothing follows; --from-start shows what was")
 
@@ -83,6 +90,30 @@ def _follow(session: Session, info: SessionInfo, from_start: bool, as_json: bool
         else:
             print_line(message_line(message, zone, first_date))
     return shown
+
+
+def _tell_troubles(session: Session) -> None:
+    """Says on stderr, from now on, what keeps the services from going on: there is no notification of that."""
+    from playhead.connection import connect
+    from playhead.errors import RedisUnavailable
+    from playhead.keys import Keys
+    from playhead.trouble import read_troubles
+
+    def tell() -> None:
+        told: dict[str, str] = {}
+        with connect(session.url) as client:
+            while True:
+                with suppress(RedisUnavailable):  # whoever follows says that
+                    found = {trouble.role: trouble for trouble in read_troubles(client, Keys(session.name))}
+                    for role in sorted(told.keys() - found.keys()):
+                        print_note(f"{role} goes on")
+                    for role, trouble in found.items():
+                        if told.get(role) != trouble.reason:
+                            print_note(trouble_text(trouble))
+                    told = {role: trouble.reason for role, trouble in found.items()}
+                time.sleep(TROUBLES_S)
+
+    threading.Thread(target=tell, name="troubles", daemon=True).start()
 
 
 def _tick_text(tick: Tick) -> str:

@@ -73,3 +73,16 @@ class SlowSource(_Unruly):
     def get_bars(self, symbol: str, interval: str, start: datetime | int, end: datetime | int) -> Bars:
         time.sleep(int(self.path.name) / 1000)
         return SampleSource("sample:").get_bars(symbol, interval, start, end)
+
+
+class FailingSource(_Unruly):
+    """`fails:PATH`: what `sample:` gives, while there is no file PATH. With the word `hang` in it the source does not
+    answer while it is there; with any other it fails with that.
+    """
+
+    def get_bars(self, symbol: str, interval: str, start: datetime | int, end: datetime | int) -> Bars:
+        while (word := self.path.read_text() if self.path.exists() else "") == "hang":
+            time.sleep(POLL_S)
+        if word:
+            raise OSError(word)
+        return SampleSource("sample:").get_bars(symbol, interval, start, end)
