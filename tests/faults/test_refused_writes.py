@@ -109,7 +109,7 @@ def test_a_server_that_is_busy_with_a_script_counts_as_one_that_does_not_answer(
         hand.script_kill()
         connection.disconnect()
         client.connection_pool.release(connection)
-        assert other.ping()
+        wait_until(lambda: not _busy(other), what="the server to answer again")
 
 
 def _busy(client: redis.Redis) -> bool:
