@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from redis.exceptions import ResponseError
+
 from coordinator.dispatch import Dispatcher
 from coordinator.move import days_that_open
 from coordinator.operation import NOTHING, Commit, Operation, Operations, feed_name
@@ -16,15 +18,17 @@ from coordinator.state import State
 from playhead.commands import Reply
 from playhead.days import TradingDays
 from playhead.digest import field_of
-from playhead.errors import InvalidInput, PlayheadError
+from playhead.errors import InvalidInput, Malformed, PlayheadError
 from playhead.symbols import SymbolRecord
 from shared.logs import SessionLog
-from shared.request import Manifest
+from shared.request import Manifest, SymbolRequest
 from shared.run_hash import after_event
 from shared.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
 Fields = Mapping[bytes, bytes]
+MAX_ERROR: Final = 2_000
+"""Bytes of a worker's error that are passed on."""
 
 
 def _outdated(state: State, records: Mapping[str, SymbolRecord], clock_ms: int) -> Mapping[str, Sequence[str]]:
@@ -90,7 +94,7 @@ class Addition:
             if not taken_over:
                 self.dispatcher.send(self.session, number, attempt)
                 continue
-            job.manifest = self.operations.manifest(attempt)
+            self._fetch(job)
             if job.manifest is None:
                 self._send_anew(job)
 
@@ -104,11 +108,11 @@ class Addition:
             job.begun, job.life_s = True, time.monotonic()
             match fields.get(b"report"):
                 case b"staged":
-                    job.manifest = self.operations.manifest(job.attempt)
+                    fault = self._fetch(job)
                     if job.manifest is None:
-                        self._retry(job, "what it had staged has run out")
+                        self._retry(job, fault)
                 case b"failed":
-                    self._retry(job, fields.get(b"error", b"").decode(errors="replace"))
+                    self._retry(job, fields.get(b"error", b"")[:MAX_ERROR].decode(errors="replace"))
 
     def check(self) -> bool:
         """Sends silent jobs again and minds the deadline. True once every job has an outcome."""
@@ -255,6 +259,24 @@ class Addition:
             asked = self.operation.request.jobs[job.number]
             errors |= job.manifest.rejected if job.manifest else {each.symbol: job.error or "" for each in asked}
         return {symbol: {"status": "rejected", "error": error} for symbol, error in errors.items()}
+
+    def _fetch(self, job: _Job) -> str:
+        """Reads what a job has staged. Returns why there is nothing; another hand may have been in it."""
+        try:
+            manifest = self.operations.manifest(job.attempt)
+            if manifest is not None:
+                self._check(manifest, self.operation.request.jobs[job.number])
+            job.manifest = manifest
+        except (Malformed, ResponseError) as error:
+            return f"what it has staged cannot be used: {error}"
+        return "what it had staged has run out"
+
+    def _check(self, manifest: Manifest, asked: Sequence[SymbolRequest]) -> None:
+        symbols = {each.symbol for each in asked}
+        if manifest.staged.keys() | manifest.rejected.keys() != symbols:
+            raise Malformed("the manifest of an attempt is not of the symbols that were asked for")
+        if not self.operation.request.warm_up and manifest.through_ms < self.operation.clock_ms:
+            raise Malformed(f"the manifest of an attempt has a feed that ends at {manifest.through_ms} ms already")
 
     def _reported(self, fields: Fields) -> _Job | None:
         attempt = fields.get(b"attempt", b"").decode(errors="replace")

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from coordinator.consumers import Consumers, Standing, is_entry
+from coordinator.consumers import Consumers, Standing
 from coordinator.lockstep import Lockstep
 from coordinator.store import Store
 from playhead.config import SessionConfig
 from playhead.consumer import CONSUMER_DEAD_MS
-from playhead.entries import BEGINNING, time_ms
+from playhead.entries import BEGINNING, is_entry, time_ms
 from shared.logs import SessionLog
 
 LOG: Final = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from typing import Any, Final
 from coordinator.store import Store
 from playhead.config import EXPECT_HOLD
 from playhead.connection import text
-from playhead.entries import BEGINNING, order
+from playhead.consumer import CONSUMER_DEAD_MS
+from playhead.entries import BEGINNING, is_entry, order
 from playhead.errors import Fenced
 from playhead.messages import TICK, TYPE
 from playhead.names import is_consumer
@@ -19,7 +20,7 @@ from shared.scripts import script
 _DROP: Final = script("drop")
 _MEET: Final = script("meet")
 _WAITING: Final = script("waiting")
-_ENTRY: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
+_BEAT: Final = re.compile(r"[0-9]{1,15}")
 _READ_ENTRIES: Final = 64
 
 
@@ -55,15 +56,20 @@ class Consumers:
             pipe.hgetall(keys.consumers)
             for name in self._known:
                 pipe.hget(keys.consumer(name), "cursor")
-            (seconds, microseconds), (joined, trimmed), found, *cursors = pipe.execute()
-            beats_ms = {name: beat_ms for name, beat_ms in map(_beat, found.items()) if beat_ms}
+            (seconds, microseconds), (joined, trimmed), found, *cursors = _answers(pipe.execute(raise_on_error=False))
+            now_ms = int(seconds) * 1000 + int(microseconds) // 1000
+            # Nobody has beaten in time to come: who says so has not beaten.
+            latest_ms = now_ms + CONSUMER_DEAD_MS
+            beats_ms = {name: beat_ms for name, beat_ms in map(_beat, found.items()) if 0 < beat_ms <= latest_ms}
             if self._known == (names := tuple(sorted(beats_ms))):
                 break
             self._known = names  # their cursors are needed too
         kept_from = order(text(trimmed or BEGINNING))
-        positions = {name: text(cursor or b"") for name, cursor in zip(names, cursors, strict=True)}
+        # A record that is no hash is the work of a hand, and nobody's.
+        whole = {name: cursor for name, cursor in zip(names, cursors, strict=True) if isinstance(cursor, bytes)}
+        positions = {name: text(cursor) for name, cursor in whole.items()}
         return Standing(
-            int(seconds) * 1000 + int(microseconds) // 1000,
+            now_ms,
             text(joined or b"0"),
             {name: at for name, at in positions.items() if is_entry(at) and order(at) >= kept_from},
             beats_ms,
@@ -112,7 +118,7 @@ class Consumers:
     def last_ticks(self, count: int) -> list[int]:
         """The close times of so many of the last ticks that are kept, in order, UTC milliseconds."""
         ticks: list[int] = []
-        before = "+"
+        before = text(self._store.client.hget(self._store.keys.state, "noted") or BEGINNING)
         while len(ticks) < count:
             found: Any = self._store.client.xrevrange(
                 self._store.keys.notifications, before, count=min(_READ_ENTRIES, count)
@@ -129,12 +135,15 @@ class Consumers:
         return reply
 
 
-def is_entry(cursor: str) -> bool:
-    """Whether it is the id of an entry. A cursor may have been written by any hand."""
-    return _ENTRY.fullmatch(cursor) is not None
+def _answers(found: Sequence[Any]) -> Sequence[Any]:
+    """The answers of a pipeline, of which those to reading the consumers' own records may be errors."""
+    for answer in found[:3]:
+        if isinstance(answer, Exception):
+            raise answer
+    return found
 
 
 def _beat(item: tuple[bytes, bytes]) -> tuple[str, int]:
     """A consumer and the wall time of its heartbeat; 0 for one that has left, and for what is no consumer."""
     name, beat = map(text, item)
-    return name, int(beat) if is_consumer(name) and beat.isascii() and beat.isdigit() else 0
+    return name, int(beat) if is_consumer(name) and _BEAT.fullmatch(beat) else 0

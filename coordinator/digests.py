@@ -22,6 +22,7 @@ from playhead.digest import CLOCK_FIELD, UNREADABLE, digest_of_runs, field_of, p
 from playhead.errors import Fenced, Malformed
 from playhead.intervals import interval_ms
 from playhead.keys import Keys
+from playhead.plain import load_object
 from shared.logs import SessionLog
 from shared.scripts import script
 
@@ -129,7 +130,11 @@ class Digests:
         if name not in self._known:
             return {}
         if name not in self._latest:
-            self._latest[name] = json.loads(self._store.client.hget(self._keys.digests, name) or "{}")
+            try:
+                found = load_object(self._store.client.hget(self._keys.digests, name) or "{}")
+            except ValueError:
+                found = {}  # the work of a hand: it is digested anew
+            self._latest[name] = found
         return self._latest[name]
 
     def _digest(self, work: _Work) -> None:

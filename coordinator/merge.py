@@ -41,6 +41,8 @@ class Feed:
         self.cursor = entry
         if time_ms > MAX_TIME_MS:
             raise Malformed(f"entry {self.cursor} lies beyond the year 9999")
+        if self.known_ms == FOREVER_MS:
+            raise Malformed(f"entry {self.cursor} comes after the end of the feed")
         kind = fields.get(TYPE)
         if kind == TICK:
             if number:
@@ -49,6 +51,8 @@ class Feed:
             if time_ms > self.released_ms:
                 self.ticks.append((time_ms, fields))
         elif kind == WINDOW_END:
+            if fields.get(b"through_ms") != str(time_ms).encode() or number not in (1, 2):
+                raise Malformed(f"the mark {self.cursor} is not that of the time that it says")
             self.known_ms = FOREVER_MS if fields.get(b"final") == b"1" else max(self.known_ms, time_ms)
         else:
             raise Malformed(f"entry {self.cursor} has the unknown type {(kind or b'')[:40]!r}")
@@ -63,6 +67,10 @@ class Merge:
     def follow(self, names: Iterable[str], clock_ms: int) -> None:
         """Follows exactly these feeds from here on. New ones are read from the clock on."""
         self.feeds = {name: self.feeds.get(name) or Feed(f"{clock_ms}-0", clock_ms, clock_ms) for name in sorted(names)}
+
+    def forget(self, name: str) -> None:
+        """Forgets a feed, to be read anew from the clock on once it is followed again."""
+        self.feeds.pop(name, None)
 
     def frontier_ms(self) -> int:
         """Everything that closes by then is known."""

@@ -17,7 +17,8 @@ class Move:
 
     `runs` are the bars of `ticks`, for session data; `days` has the trading day of each symbol. `feeds` says for each
     feed whether it has ended and can go. `opening` are the trading days that open at `to_ms`. `joined` is how many
-    registrations of consumers are known, empty where that does not matter.
+    registrations of consumers are known, empty where that does not matter, `skipped` how many entries were taken out of
+    streams.
     """
 
     from_ms: int
@@ -30,6 +31,7 @@ class Move:
     ticks_left: int | None = None
     run_hash: str = ""
     joined: str = ""
+    skipped: str = "0"
 
 
 def days_that_open(calendars: Mapping[str, TradingDays], clock_ms: int) -> list[tuple[str, str]]:

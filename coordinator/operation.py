@@ -11,7 +11,7 @@ from playhead.commands import Reply, encode_reply
 from playhead.connection import text
 from playhead.days import TradingDays
 from playhead.days import encode as encode_days
-from playhead.errors import Fenced
+from playhead.errors import Fenced, Malformed
 from playhead.symbols import SymbolRecord
 from playhead.symbols import encode as encode_record
 from shared.request import AdditionRequest, Manifest, SymbolRequest
@@ -98,22 +98,25 @@ class Operations:
         return self._outcome(reply[0])
 
     def load(self) -> Operation | None:
-        """The addition in progress, if there is one."""
+        """The addition in progress, if there is one. Raises `Malformed`."""
         fields = self._store.client.hgetall(self._store.keys.operation)
         if not fields:
             return None
         found = {text(name): text(value) for name, value in fields.items()}
-        request = AdditionRequest.decode(found["request"])
-        return Operation(
-            id=found["operation"],
-            command=found["command"],
-            entry=found["entry"],
-            hold=found["hold"],
-            clock_ms=int(found["clock_ms"]),
-            begun_ms=int(found["begun_ms"]),
-            request=request,
-            attempts={job: found[f"attempt:{job}"] for job in range(len(request.jobs))},
-        )
+        try:
+            request = AdditionRequest.decode(found["request"])
+            return Operation(
+                id=found["operation"],
+                command=found["command"],
+                entry=found["entry"],
+                hold=found["hold"],
+                clock_ms=int(found["clock_ms"]),
+                begun_ms=int(found["begun_ms"]),
+                request=request,
+                attempts={job: found[f"attempt:{job}"] for job in range(len(request.jobs))},
+            )
+        except (KeyError, ValueError) as error:
+            raise Malformed(f"the operation of the session is not as it should be: {error!r}") from error
 
     def attempt(self, operation: str, job: int, old: str, new: str) -> bool:
         """Gives a job to a new attempt. False where the present attempt is not the old one."""
@@ -124,7 +127,7 @@ class Operations:
         return self._outcome(reply) == "ok"
 
     def manifest(self, attempt: str) -> Manifest | None:
-        """What an attempt has staged, `None` where it is not complete or has run out."""
+        """What an attempt has staged, `None` where it is not complete or has run out. Raises `Malformed`."""
         complete = self._store.client.hget(self._store.keys.manifest(attempt), "complete")
         return None if complete is None else Manifest.decode(complete)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
 import redis
-from redis.exceptions import ResponseError
 
 from coordinator.addition import Addition, WarmUpFailed
 from coordinator.attendance import Attendance
@@ -19,20 +18,22 @@ from coordinator.commands import Commands, Incoming
 from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
 from coordinator.memory import Memory
-from coordinator.merge import Merge
+from coordinator.merge import Feed, Merge
 from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.opening import open_session
 from coordinator.operation import Operations, jobs_of
 from coordinator.pace import IDLE_MS, Pace
 from coordinator.retention import Retention
 from coordinator.roster import Released, Roster
+from coordinator.skips import Skips
 from coordinator.state import State
 from coordinator.store import Store
+from playhead.connection import text
 from playhead.days import NEVER_MS
-from playhead.entries import order
+from playhead.entries import order, time_ms
 from playhead.errors import Malformed
 from playhead.symbols import MAIN_FEED
-from playhead.times import full_clock_text
+from playhead.times import MAX_TIME_MS, full_clock_text
 from shared.lease import Lease
 from shared.logs import SessionLog
 from shared.request import AdditionRequest, SymbolRequest
@@ -48,6 +49,7 @@ HELD_MS: Final = 50
 """How long a wait lasts while there is a hold: one that is removed by hand is noticed after that."""
 WARM_UP: Final = "warm-up"
 """The hold of a session whose first history is being read."""
+Entries = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
 
 class Replay:
@@ -67,6 +69,7 @@ class Replay:
         self._dispatcher = Dispatcher(settings.queue_url, settings.operation_deadline_ms, settings.lease_ms // 4)
         self._log = SessionLog(LOG, lease.keys.session)
         self._merge = Merge()
+        self._skips = Skips(self._log)
         self._retention = Retention(settings.retained_ticks, settings.retained_bytes)
         self._retention.note(*self._store.kept())
         self._incoming: deque[Incoming] = deque()
@@ -129,6 +132,11 @@ class Replay:
             self._load()
             return 0
         if self._digests.step(self._state, at_once=self._is_about_to_change()):
+            return 0
+        if self._state.stray is not None:
+            self._skips.say(self._store.keys.schedule, f"{self._state.stray[:40]!r} is no number of a command")
+            self._store.unschedule(self._state.stray)
+            self._load()
             return 0
         # After the end all that still waits is refused, so that nobody waits for its answer.
         if self._state.due is not None and (self._state.due[1] <= self._state.clock_ms or self._state.ended):
@@ -206,19 +214,41 @@ class Replay:
         found: Any = self._client.xread(cursors, count=READ_ENTRIES, block=block_ms or None)
         for stream, entries in (found or {}).items():
             if stream in feeds:
-                for entry, fields in entries:
-                    try:
-                        feeds[stream].push(entry, fields)
-                    except Malformed as error:
-                        self._log.warning("an entry of feed %s is passed over: %s", stream.decode(), error)
+                self._take(feeds[stream], stream.decode(), entries)
             elif stream == keys.commands.encode():
-                for entry, fields in entries:
+                for entry, fields in self._timely(keys.commands, entries):
                     self._commands_read = entry.decode()
                     self._incoming.append(Incoming(self._commands_read, fields))
             elif stream == keys.acks.encode():
-                self._attendance.hear(entries)
+                self._attendance.hear(self._timely(keys.acks, entries))
             elif self._addition is not None and stream == reports.encode():
-                self._addition.hear(entries)
+                self._addition.hear(self._timely(reports, entries))
+
+    def _take(self, feed: Feed, key: str, entries: Entries) -> None:
+        """Takes what is new in a feed. An entry that is none of ours must not keep it from those that are to come."""
+        for entry, fields in entries:
+            try:
+                feed.push(entry, fields)
+            except Malformed as error:
+                self._skips.say(key, str(error))
+                if key == self._store.keys.feed(MAIN_FEED) and self._store.disown() != self._state.skipped:
+                    self._read_again()
+                    return
+
+    def _timely(self, stream: str, entries: Entries) -> Entries:
+        """The entries of a stream whose ids are the server's time. One from the end of time would be the last for ever,
+        so it is taken out."""
+        late = [text(entry) for entry, _ in entries if time_ms(text(entry)) > MAX_TIME_MS]
+        if not late:
+            return entries
+        self._skips.say(stream, f"entry {late[0]} lies beyond the year 9999")
+        self._store.take_out(stream, late)
+        return entries[: -len(late)]
+
+    def _read_again(self) -> None:
+        """Reads the main feed anew from the clock on: what was read of it may be another hand's."""
+        self._merge.forget(MAIN_FEED)
+        self._load()
 
     def _move(self) -> int:
         """Moves the clock as far as it may go now. Returns how long to wait, in ms."""
@@ -273,15 +303,23 @@ class Replay:
             after = after_tick(after, close_ms, ((group.field, group.value) for group in groups))
         after = hash_with_days(after, clock_ms, opening)
         runs = runs_of_ticks([groups for _, groups in released])
-        joined = self._attendance.joined
-        move = Move(state.clock_ms, clock_ms, released, runs, self._labels, feeds, opening, left, after, joined)
-        try:
-            outcome = self._store.advance(move)
-        except ResponseError as error:
-            if "equal or smaller" not in str(error):
-                raise
-            self._store.fail("the notifications hold an entry of another writer; delete the session and start it anew")
-            self._load()
+        move = Move(
+            state.clock_ms,
+            clock_ms,
+            released,
+            runs,
+            self._labels,
+            feeds,
+            opening,
+            left,
+            after,
+            self._attendance.joined,
+            state.skipped,
+        )
+        outcome = self._store.advance(move)
+        if outcome == "foreign":
+            self._skips.say(self._store.keys.state, "an entry stood behind our last one in one of the streams")
+            self._read_again()
             return
         if outcome == "held":
             self._held = True

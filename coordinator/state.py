@@ -18,7 +18,8 @@ class State:
     `noted` is the last notification that is known of; there may be events after it.
     `warming` says that the first history is still to be read, `due` is the number and the market time of the next
     scheduled command. `removed` are the symbols that were removed and that positions before that still see, by the name
-    `<symbol> <since>`.
+    `<symbol> <since>`. `skipped` counts the entries of other hands that were taken out of streams, `stray` is a member
+    of the schedule that is no number of a command.
     """
 
     history: str
@@ -38,6 +39,8 @@ class State:
     warming: bool
     due: tuple[str, int] | None
     run_hash: str
+    skipped: str = "0"
+    stray: bytes | None = None
     removed: dict[str, SymbolRecord] = field(default_factory=dict)
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -11,11 +10,11 @@ from typing import Any, Final
 import redis
 
 from coordinator.move import Move, days_that_open, hash_with_days
+from coordinator.reading import read_state
 from coordinator.state import State
 from playhead import epochs
-from playhead.commands import Reply, encode_reply, parse_speed
+from playhead.commands import Reply, encode_reply
 from playhead.config import EXPECT_HOLD
-from playhead.config import decode as decode_config
 from playhead.connection import text
 from playhead.days import NEVER_MS, TradingDays
 from playhead.days import encode as encode_days
@@ -24,8 +23,8 @@ from playhead.epochs import Epochs
 from playhead.errors import Fenced, SessionNotFound, sendable
 from playhead.keys import Keys
 from playhead.names import is_consumer
+from playhead.plain import load_object, typed
 from playhead.symbols import MAIN_FEED, SymbolRecord
-from playhead.symbols import decode as decode_record
 from playhead.symbols import encode as encode_record
 from shared import run_hash
 from shared.lease import Lease
@@ -41,6 +40,8 @@ _ADVANCE: Final = script("advance")
 _FINISH: Final = script("finish")
 _ANSWER: Final = script("answer")
 _TRIM: Final = script("trim")
+_TAKE_OUT: Final = script("take_out")
+_UNSCHEDULE: Final = script("unschedule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +84,7 @@ class Store:
         state, records, operation, due, removed = pipe.execute()
         if b"config" not in state:
             raise SessionNotFound(f"session {self.keys.session} is gone")
-        fields = {text(name): text(value) for name, value in state.items()}
-        return State(
-            history=fields["history"],
-            status=fields["status"],
-            config=decode_config(state[b"config"]),
-            records={symbol.decode(): decode_record(record) for symbol, record in records.items()},
-            clock_ms=int(fields.get("clock_ms", 0)),
-            end_ms=int(fields.get("end_ms", 0)),
-            zone=fields.get("zone", "UTC"),
-            speed=parse_speed(fields["speed"]),
-            stop_ms=int(fields["stop_ms"]) if "stop_ms" in fields else None,
-            stop_ticks=int(fields["stop_ticks"]) if "stop_ticks" in fields else None,
-            commands_at=fields["commands_at"],
-            trimmed=fields["trimmed"],
-            noted=fields["noted"],
-            operation=bool(operation),
-            warming="warming" in fields,
-            due=(f"@{int(due[0][0])}", int(due[0][1])) if due else None,
-            run_hash=fields.get("run_hash", run_hash.BEGINNING),
-            removed={text(name): decode_record(record) for name, record in removed.items()},
-        )
+        return read_state(state, records, removed, bool(operation), due)
 
     def open(
         self,
@@ -148,9 +129,27 @@ class Store:
         self._outcome(_FAIL(self.client, keys, ["coordinator", self.token, sendable(error)]))
 
     def scheduled(self, number: str) -> Mapping[str, str]:
-        """The fields of a scheduled command, its id among them."""
-        command: dict[str, str] = json.loads(self.client.hget(self.keys.scheduled, number) or "{}")
-        return command
+        """The fields of a scheduled command, its id among them; none where they are not as they should be."""
+        try:
+            command = load_object(self.client.hget(self.keys.scheduled, number) or "{}")
+            return {name: typed(value, str, what=name) for name, value in command.items()}
+        except (ValueError, TypeError):
+            return {}
+
+    def unschedule(self, stray: bytes) -> None:
+        """Takes a member out of the schedule that is no number of a command."""
+        self._outcome(_UNSCHEDULE(self.client, [self.keys.state, self.keys.schedule], [self.token, stray]))
+
+    def take_out(self, stream: str, entries: Iterable[str]) -> str:
+        """Takes entries out of a stream that none of ours can be. Returns how many were ever taken out."""
+        return self._outcome(_TAKE_OUT(self.client, [self.keys.state, stream], [self.token, "", *entries]))
+
+    def disown(self) -> str:
+        """Takes out what another hand has put behind the last entry that was published to the main feed. Returns how
+        many entries were ever taken out.
+        """
+        keys = [self.keys.state, self.keys.feed(MAIN_FEED)]
+        return self._outcome(_TAKE_OUT(self.client, keys, [self.token, "published"]))
 
     def epochs(self) -> Epochs:
         """Those of the session, this coordinator's last."""
@@ -172,7 +171,7 @@ class Store:
     def advance(self, move: Move) -> str:
         """Moves the clock and releases ticks.
 
-        Returns `ok`, `held`, `stopped`, `due`, `others`, `clock` or `ended`, as the script does.
+        Returns `ok`, `held`, `stopped`, `due`, `others`, `clock`, `foreign` or `ended`, as the script does.
         """
         self._calls += 1
         bars: dict[str, int] = {}
@@ -199,6 +198,8 @@ class Store:
             len(run_args) // 3,
             len(move.ticks),
             move.joined,
+            list(move.feeds).index(MAIN_FEED) + 1 if MAIN_FEED in move.feeds else 0,
+            move.skipped,
             *chain.from_iterable(move.opening),
             *("drop" if ended else "trim" for ended in move.feeds.values()),
             *run_args,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 
+from playhead.connection import text
 from playhead.crash_points import Write
 from playhead.entries import order
-from playhead.errors import ConsumerNameTaken, HistoryLost, InvalidInput, PlayheadError, SessionNotFound
+from playhead.errors import ConsumerNameTaken, HistoryLost, InvalidInput, Malformed, PlayheadError, SessionNotFound
 from playhead.heartbeat import Heartbeat, beat
 from playhead.keys import Keys
 from playhead.names import check_consumer
@@ -120,7 +122,9 @@ class Consumer:
                         pipe.xadd(self._keys.acks, {"consumer": self.name, "cursor": cursor}, maxlen=ACKS_KEPT)
                     sent = True
                     with _OUTPUT:
-                        pipe.execute()
+                        answers = pipe.execute(raise_on_error=self.lead is None)
+                    if self.lead is not None:  # that it wakes the clock may fail: its stream is open to every hand
+                        _raise_first(answers[:-1])
                 except WatchError:  # the record was changed, or the connection broke: redis-py says the same
                     return False
             return True
@@ -157,6 +161,11 @@ class Consumer:
                     raise HistoryLost(
                         f"consumer {self.name} belongs to an earlier session that was called "
                         f"{self._keys.session} too; follow under another name"
+                    )
+                case [b"garbled", cursor]:
+                    raise Malformed(
+                        f"consumer {self.name} of session {self._keys.session} has the cursor {text(cursor)[:40]!r}, "
+                        f"which is no position: set it to one, or delete {keys[2]} to begin anew"
                     )
                 case [b"taken", now_silent_ms]:
                     # A silence that became shorter was ended by a heartbeat.
@@ -213,6 +222,12 @@ class Consumer:
             f"session {self._keys.session}: the server has lost its last writes, and with them consumer {self.name}; "
             "subscribe again"
         )
+
+
+def _raise_first(answers: Sequence[Any]) -> None:
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
 
 
 def _now(answer: Any) -> Any:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from playhead.errors import InvalidInput
+from playhead.errors import InvalidInput, Malformed
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.=^_-]{0,31}")
@@ -30,6 +30,13 @@ def check_consumer(name: str) -> str:
 def is_consumer(name: str) -> bool:
     """Whether a consumer may be called so."""
     return _SESSION.fullmatch(name) is not None
+
+
+def check_symbol(name: str) -> str:
+    """The name itself, if it is that of a symbol as it stands in Redis. Raises `Malformed`."""
+    if not _SYMBOL.fullmatch(name):
+        raise Malformed(f"{_shown(name)} is no symbol")
+    return name
 
 
 def parse_symbol(text: str) -> str:

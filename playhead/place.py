@@ -21,6 +21,7 @@ FIELDS: Final = ("history", "trimmed", "noted", "status", "error", "epoch")
 _LATE_CONSUMER: Final = "follow under another name, which begins at the oldest that is kept"
 _LATE_READER: Final = "subscribe again to go on from the end, or under a name: the clock waits for that"
 State = Mapping[str, bytes | None]
+Entries = list[tuple[bytes, Mapping[bytes, bytes]]]
 
 
 class Place:
@@ -100,6 +101,16 @@ class Place:
         pipe.xrange(self._keys.epochs)
         values, found = pipe.execute()
         return state_of(values), epochs.decode(found)
+
+
+def until_noted(entries: Entries, state: State) -> Entries:
+    """The entries that are the session's own. What stands behind the last one that it has noted is another hand's, and
+    is taken out before the next one is emitted. Raises `Malformed`.
+    """
+    noted = order(text(state["noted"] or BEGINNING.encode()))
+    if not entries or order(text(entries[-1][0])) <= noted:
+        return entries
+    return [each for each in entries if order(text(each[0])) <= noted]
 
 
 def state_of(values: Sequence[Any]) -> State:

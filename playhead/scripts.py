@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import redis
 from redis.client import Pipeline
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from playhead.crash_points import Write
+from playhead.errors import Malformed
+
+_MALFORMED: Final = re.compile(r"(?:MALFORMED|WRONGTYPE) (.*?)(?: script: .*)?", re.DOTALL)
+"""How an error begins that a script raises for what another hand has done to a key."""
 
 
 class Script:
@@ -30,13 +35,25 @@ class Script:
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Runs it. A server that does not know it (a new one, a restarted one) is given its text."""
+        """Runs it. A server that does not know it (a new one, a restarted one) is given its text.
+
+        Raises `Malformed` for keys that are not as they should be; nothing was written then.
+        """
         by_digest, by_text = (client.evalsha_ro, client.eval_ro) if self._reads_only else (client.evalsha, client.eval)
         with self._door:
             try:
-                return by_digest(self._digest, len(keys), *keys, *args)
+                return self._checked(by_digest, self._digest, keys, args)
             except NoScriptError:
-                return by_text(self._text, len(keys), *keys, *args)
+                return self._checked(by_text, self._text, keys, args)
+
+    def _checked(self, run: Callable[..., Any], script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        try:
+            return run(script, len(keys), *keys, *args)
+        except ResponseError as error:
+            match = _MALFORMED.fullmatch(str(error))
+            if match is None:
+                raise
+            raise Malformed(match[1]) from error
 
     def queue(self, pipe: Pipeline, keys: Sequence[str], args: Sequence[Any]) -> None:
         """Puts it into a MULTI, which is to be executed in a `Write`. The text goes along: in there nobody could say

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -13,9 +14,10 @@ import redis
 from redis.client import Pipeline
 
 from playhead import messages
+from playhead.connection import text
 from playhead.consumer import Consumer
 from playhead.crash_points import Write
-from playhead.entries import BEGINNING, time_ms
+from playhead.entries import BEGINNING, order, time_ms
 from playhead.errors import (
     InvalidInput,
     Malformed,
@@ -26,7 +28,7 @@ from playhead.errors import (
 from playhead.keys import Keys
 from playhead.messages import Message, SessionFailure
 from playhead.patience import Patience
-from playhead.place import FIELDS, Place, State, state_of
+from playhead.place import FIELDS, Place, State, state_of, until_noted
 from playhead.view import View
 
 BLOCK_MS: Final = 1_000
@@ -36,6 +38,8 @@ MAX_BATCH: Final = 256
 """Entries of one read."""
 BATCH_BYTES: Final = 4 << 20
 """What one read should bring at most, judged by the size of the entries before."""
+FOREIGN_PAUSE_S: Final = 0.1
+"""Between two looks while another hand's entry stands at the end of the notifications."""
 SAVES_A_LEAD: Final = 8
 """In a session with a lead: no more than this part of it is done and not saved while something is at hand."""
 OVER: Final = (b"finished", b"stopped", b"failed")
@@ -83,6 +87,7 @@ class Subscription(Iterator[Message]):
         self._done = start
         self._in_hand: Message | None = None
         self._entries: deque[tuple[bytes, Mapping[bytes, bytes]]] = deque()
+        self._foreign = BEGINNING
         self._batch = FIRST_BATCH
         self._unsaved = 0
         self._in_step = False
@@ -226,6 +231,7 @@ class Subscription(Iterator[Message]):
         if self._consumer and saved is not None and self._consumer.was_saved(saved):
             self._consumer.cursor = self._done
         self._unsaved = 0
+        found = self._without_foreign(found, state)
         self._in_step = self._consumer is not None and self._consumer.lead is not None and bool(found or self._entries)
         if found:
             self._place.read = found[-1][0].decode()
@@ -238,6 +244,21 @@ class Subscription(Iterator[Message]):
             self._end((state["error"] or b"").decode() if state["status"] == b"failed" else None)
         else:
             self._patience.get(lambda: self._client.xread(self._from_here, count=1, block=BLOCK_MS))
+
+    def _without_foreign(self, found: list[Any], state: Mapping[str, bytes | None]) -> list[Any]:
+        """Leaves out what another hand has written, and waits a little where there is nothing else: the server would
+        not wait while that stands there.
+        """
+        ours = until_noted(found, state)
+        if len(ours) < len(found):
+            foreign = [text(entry) for entry, _ in found[len(ours) :] if order(text(entry)) > order(self._foreign)]
+            if foreign:
+                self._foreign = foreign[-1]
+                self.skipped += len(foreign)
+                logger.warning("skipped %s of session %s: another hand's", ", ".join(foreign), self._keys.session)
+            if not ours:
+                time.sleep(FOREIGN_PAUSE_S)
+        return ours
 
     @property
     def _from_here(self) -> dict[Any, Any]:

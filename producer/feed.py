@@ -10,8 +10,10 @@ import redis
 from redis.exceptions import ResponseError
 
 from playhead.connection import text
-from playhead.entries import BEGINNING
-from playhead.errors import Fenced, SessionNotFound, sendable
+from playhead.entries import BEGINNING, order
+from playhead.errors import Fenced, Malformed, SessionNotFound, sendable
+from playhead.names import check_symbol
+from playhead.plain import load_object
 from playhead.symbols import MAIN_FEED, SymbolRecord
 from playhead.symbols import decode as decode_record
 from shared.lease import Lease
@@ -38,8 +40,12 @@ class MainFeed:
         return [None if value is None else text(value) for value in values]
 
     def last_entry(self) -> str:
-        """The id of the last entry that was ever published, `0-0` before the first."""
-        try:
+        """The id of the last entry that was ever published, `0-0` before the first; not one of another hand."""
+        (published,) = self.state("published")
+        if published is not None:
+            order(published)
+            return published
+        try:  # an earlier version did not say it
             last: bytes = self._client.xinfo_stream(self._feed)["last-generated-id"]
         except ResponseError as error:
             if "no such key" in str(error):
@@ -62,8 +68,11 @@ class MainFeed:
         outcome = self._checked(reply)
         if outcome != "opened":
             return outcome
-        records: dict[str, Any] = json.loads(reply[1])
-        return {symbol: decode_record(json.dumps(record).encode()) for symbol, record in records.items()}
+        try:
+            records = load_object(reply[1])
+        except ValueError as error:
+            raise Malformed(f"the symbols of the window from {start_ms} are not as they should be: {error}") from error
+        return {check_symbol(symbol): decode_record(json.dumps(record)) for symbol, record in records.items()}
 
     def publish(self, after: str, entries: Sequence[tuple[str, Fields]]) -> int:
         """Appends entries after the one with the id `after`. Returns the length of the feed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,8 +25,8 @@ from playhead.intervals import interval_ms
 from playhead.keys import Keys
 from playhead.messages import Message, SymbolAdded
 from playhead.patience import Patience
-from playhead.place import FIELDS, Place, state_of
-from playhead.subscription import OVER
+from playhead.place import FIELDS, Place, state_of, until_noted
+from playhead.subscription import FOREIGN_PAUSE_S, OVER
 from playhead.view import View
 from shared.logs import SessionLog
 
@@ -128,7 +129,10 @@ class Following:
         values, found = pipe.execute()
         state = state_of(values)
         self._place.check(state)
-        entries: list[tuple[bytes, Mapping[bytes, bytes]]] = next(iter(found.values()), []) if found else []
+        there: list[tuple[bytes, Mapping[bytes, bytes]]] = next(iter(found.values()), []) if found else []
+        entries = until_noted(there, state)
+        if there and not entries:
+            time.sleep(FOREIGN_PAUSE_S)
         self.over = not entries and state["status"] in OVER
         return entries
 

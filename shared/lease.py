@@ -10,8 +10,9 @@ import redis
 
 from playhead.keys import Keys
 from playhead.scripts import Script
+from shared.scripts import script
 
-_ACQUIRE: Final = Script("shared", "acquire")
+_ACQUIRE: Final = script("acquire")
 _RENEW: Final = Script("shared", "renew")
 _RELEASE: Final = Script("shared", "release")
 _RENEWALS: Final = 4  # in the lifetime of a lease: one that is late does not lose it

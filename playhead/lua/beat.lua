@@ -5,8 +5,9 @@
 -- Returns 1, or 0 where the name is no longer this holder's, or the session is gone. One that was dropped and lives is
 -- there again.
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HGET', KEYS[3], 'holder') ~= ARGV[2] then return 0 end
+local known = redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 -- before the first write: another hand may have spoilt the key
 if ARGV[3] == '1' then
-  if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 and redis.call('HEXISTS', KEYS[1], 'lead') == 1 then
+  if not known and redis.call('HEXISTS', KEYS[1], 'lead') == 1 then
     redis.call('HINCRBY', KEYS[1], 'joined', 1)
   end
   local now = redis.call('TIME')

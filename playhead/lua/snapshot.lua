@@ -12,6 +12,7 @@ if active == '0' then return {'inactive'} end
 local record = redis.call('HGET', KEYS[2], ARGV[1])
 if not record then return {'unknown'} end
 if record ~= ARGV[4] then return {'moved', clock} end
+if not tonumber(clock) then return redis.error_reply('MALFORMED ' .. KEYS[1] .. ' has no number as clock_ms') end
 if tonumber(clock) < tonumber(ARGV[2]) or tonumber(clock) >= tonumber(ARGV[3]) then return {'moved', clock} end
 local answer = {'ok', clock}
 for k = 3, #KEYS do answer[k] = redis.call('HGETALL', KEYS[k]) end

@@ -6,7 +6,7 @@
 local state = redis.call('HGETALL', KEYS[1])
 if #state == 0 then return nil end
 local sizes = {}
-local clock = tonumber(redis.call('HGET', KEYS[1], 'clock_ms') or '0')
+local clock = tonumber(redis.call('HGET', KEYS[1], 'clock_ms') or '0') or 0
 if redis.call('HGET', KEYS[1], 'active') == '1' and clock >= tonumber(ARGV[1]) and clock < tonumber(ARGV[2]) then
   for k = 6, #KEYS do
     local runs = {}
@@ -20,11 +20,11 @@ end
 local scheduled = {}
 local due = redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES')
 for i = 1, #due, 2 do
-  local number = '@' .. tonumber(due[i])
-  local command = redis.call('HGET', KEYS[5], number)
+  local number = string.match(due[i], '^0*(%d+)$') -- else it is the work of another hand
+  local command = number and redis.call('HGET', KEYS[5], '@' .. number)
   if command then
     local at = #scheduled
-    scheduled[at + 1], scheduled[at + 2], scheduled[at + 3] = due[i + 1], number, command
+    scheduled[at + 1], scheduled[at + 2], scheduled[at + 3] = due[i + 1], '@' .. number, command
   end
 end
 return {state, redis.call('SMEMBERS', KEYS[2]), redis.call('HGETALL', KEYS[3]), sizes, scheduled}

@@ -3,16 +3,27 @@
 -- ARGV: 1 token  2 id of this call  3 expected clock  4 new clock  5 ticks left of a step, '' where there is none
 --       6 run hash after the ticks and days  7 number of days that open at the new clock  8 number of feeds
 --       9 number of runs  10 number of ticks  11 registrations that the caller knows of, '' where they do not matter
+--       12 which of the feeds is the main one, 0 for none  13 entries taken out that the caller knows of
 --       then for each day its calendar and date; for each feed 'trim' or 'drop'; for each run its bars key (counted
 --       from the first), start, bytes; for each tick its time, number of fields, field, value, ...
 -- Returns 'ok', also for a call that was carried out before; 'held'; 'stopped' beyond a stop; 'due' beyond a scheduled
--- command; 'others' where another consumer has come; 'clock' where the clock is not as expected; 'ended' where the session is; 'fenced'. In all but 'ok' nothing
--- was changed but the status.
+-- command; 'others' where another consumer has come; 'clock' where the clock is not as expected; 'ended' where the session
+-- is; 'foreign' where the caller may have read what another hand wrote to the main feed: it has been taken out, and is to be
+-- read again; 'fenced'. In all but 'ok' nothing else was changed but the status.
 -- Reaching a stop places the hold `user`.
 local state, holds, notifications = KEYS[1], KEYS[2], KEYS[3]
 if fenced(state, 'coordinator', ARGV[1]) then return 'fenced' end
-local now = redis.call('HMGET', state, 'status', 'clock_ms', 'stop_ms', 'advanced', 'joined')
+local now = redis.call('HMGET', state, 'status', 'clock_ms', 'stop_ms', 'advanced', 'joined', 'noted', 'published', 'skipped')
 if now[4] == ARGV[2] then return 'ok' end
+local days, feeds = tonumber(ARGV[7]), tonumber(ARGV[8])
+local runs, ticks = tonumber(ARGV[9]), tonumber(ARGV[10])
+local bars = 5 + feeds
+expect({'hash', 'set', 'stream', 'zset', 'stream'})
+for k = 6, bars do expect_type(KEYS[k], 'stream') end
+for k = bars + 1, #KEYS do expect_type(KEYS[k], 'hash') end
+check_emit(state)
+number_in(state, 'stop_ms')
+entry_in(state, 'published')
 if now[1] ~= 'running' and now[1] ~= 'paused' then return 'ended' end
 if redis.call('SCARD', holds) > 0 then
   settle_status(state, holds)
@@ -25,20 +36,29 @@ if ARGV[11] ~= '' and (now[5] or '0') ~= ARGV[11] then return 'others' end
 local due = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
 if due[2] and tonumber(due[2]) < tonumber(ARGV[4]) then return 'due' end
 
-local days, feeds = tonumber(ARGV[7]), tonumber(ARGV[8])
-local runs, ticks = tonumber(ARGV[9]), tonumber(ARGV[10])
-local feed_at = 12 + 2 * days
+local main = tonumber(ARGV[12])
+if main > 0 and now[7] then
+  if (now[8] or '0') ~= ARGV[13] then return 'foreign' end
+  -- What is published ends with a mark of the number 2. Before that nothing is known beyond the last entry.
+  local through, number = string.match(now[7], '^(%d+)%-(%d+)$')
+  if number ~= '2' and tonumber(ARGV[4]) > tonumber(through) then
+    disown(state, KEYS[5 + main], now[7])
+    return 'foreign'
+  end
+end
+
+local feed_at = 14 + 2 * days
 local run_at = feed_at + feeds
 local tick_at = run_at + 3 * runs
-local last
+local last = now[6] or '0-0'
 -- The ticks come first: an id that the stream refuses ends the script before anything has been written.
 for _ = 1, ticks do
-  last = ARGV[tick_at] .. '-0'
+  local id = ARGV[tick_at] .. '-0'
   local fields = 2 * tonumber(ARGV[tick_at + 1])
-  redis.call('XADD', notifications, last, unpack(ARGV, tick_at + 2, tick_at + 1 + fields))
+  append(state, notifications, last, id, {unpack(ARGV, tick_at + 2, tick_at + 1 + fields)})
+  last = id
   tick_at = tick_at + 2 + fields
 end
-local bars = 5 + feeds
 for at = run_at, run_at + 3 * (runs - 1), 3 do
   redis.call('HSET', KEYS[bars + tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2])
 end
@@ -51,10 +71,10 @@ for n = 1, feeds do
   end
 end
 redis.call('HSET', state, 'clock_ms', ARGV[4], 'advanced', ARGV[2], 'status', 'running', 'run_hash', ARGV[6])
-if last then redis.call('HSET', state, 'noted', last) end
+if ticks > 0 then redis.call('HSET', state, 'noted', last) end
 if ARGV[4] ~= ARGV[3] then redis.call('HSET', state, 'events', '0') end
-emit_days(state, notifications, ARGV, 12, days)
-for at = 12, 10 + 2 * days, 2 do note(state, KEYS[5], {'op', 'day-opened', 'calendar', ARGV[at], 'date', ARGV[at + 1]}) end
+emit_days(state, notifications, ARGV, 14, days)
+for at = 14, 12 + 2 * days, 2 do note(state, KEYS[5], {'op', 'day-opened', 'calendar', ARGV[at], 'date', ARGV[at + 1]}) end
 if now[3] == ARGV[4] or ARGV[5] == '0' then
   redis.call('HDEL', state, 'stop_ms', 'stop_ticks')
   redis.call('SADD', holds, 'user')

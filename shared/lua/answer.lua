@@ -14,6 +14,9 @@ if is_done(KEYS[1], KEYS[7], ARGV[3]) then
   return 'ok'
 end
 if redis.call('HGET', KEYS[1], 'commands_at') ~= ARGV[2] then return 'position' end
+expect({'hash', 'set', 'stream', 'hash', 'stream', 'zset', 'hash', 'stream'})
+if ARGV[8] ~= '' then check_emit(KEYS[1]) end
+if ARGV[13] ~= '' then number_in(KEYS[1], 'scheduled') end
 
 local given = first_reply(KEYS[3], KEYS[4], ARGV[3], ARGV[4])
 if given then

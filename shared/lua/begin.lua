@@ -12,6 +12,8 @@ if ARGV[4] ~= '' and not is_scheduled(ARGV[4]) and redis.call('HEXISTS', KEYS[5]
 local state = redis.call('HMGET', KEYS[1], 'status', 'clock_ms')
 if state[1] ~= 'running' and state[1] ~= 'paused' then return {'ended'} end
 if state[2] ~= ARGV[2] then return {'clock'} end
+expect({'hash', 'set', 'hash', 'hash', 'hash'})
+number_in(KEYS[4], 'through_ms')
 local windows = redis.call('HMGET', KEYS[4], 'through_ms', 'final')
 redis.call('HSET', KEYS[3], 'phase', 'begun', 'operation', ARGV[5], 'command', ARGV[3], 'entry', ARGV[4], 'clock_ms', ARGV[2],
   'through_ms', windows[1] or ARGV[2], 'final', windows[2] or '0', 'begun_ms', whole(wall_ms()), 'request', ARGV[6], 'hold', ARGV[7])

@@ -20,17 +20,23 @@ if now[1] ~= ARGV[2] then return 'gone' end
 local hold = now[3]
 local jobs, bars, symbols, calendars = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local bars_at, symbols_at = 14 + 3 * jobs, 14 + 2 * jobs
+expect({'hash', 'set', 'hash', 'hash', 'stream', 'stream', 'hash', 'stream', 'stream', 'hash', 'zset', 'hash', 'hash'})
+if symbols > 0 then check_emit(state) end
+local function is(kind, key)
+  return redis.call('TYPE', key).ok == kind
+end
 if jobs > 0 then
   local status = redis.call('HGET', state, 'status')
   if status ~= 'running' and status ~= 'paused' then return 'ended' end
   if redis.call('HGET', state, 'clock_ms') ~= now[2] or redis.call('SISMEMBER', KEYS[2], hold) == 0 then return 'clock' end
   for n = 0, jobs - 1 do
     if redis.call('HGET', operation, 'attempt:' .. ARGV[14 + 2 * n]) ~= ARGV[15 + 2 * n] then return 'attempt' end
-    if redis.call('HEXISTS', KEYS[14 + 3 * n], 'complete') == 0 then return 'staged' end
-    if redis.call('EXISTS', KEYS[15 + 3 * n]) == 0 then return 'staged' end
+    local manifest = KEYS[14 + 3 * n]
+    if not is('hash', manifest) or redis.call('HEXISTS', manifest, 'complete') == 0 then return 'staged' end
+    if not is('stream', KEYS[15 + 3 * n]) then return 'staged' end
   end
   for k = bars_at, bars_at + 2 * (bars - 1), 2 do
-    if redis.call('EXISTS', KEYS[k]) == 0 then return 'staged' end
+    if not is('hash', KEYS[k]) then return 'staged' end
   end
 end
 

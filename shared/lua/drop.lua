@@ -6,6 +6,8 @@
 if fenced(KEYS[1], 'coordinator', ARGV[1]) then return {'fenced'} end
 local status = redis.call('HGET', KEYS[1], 'status')
 if status ~= 'running' and status ~= 'paused' then return {'ok'} end
+expect({'hash', 'stream', 'hash'})
+check_emit(KEYS[1])
 local dropped = {'ok'}
 for i = 3, #ARGV do
   local beat = redis.call('HGET', KEYS[3], ARGV[i])

@@ -12,6 +12,8 @@ if redis.call('SCARD', KEYS[2]) > 0 then
   return 'held'
 end
 if state[2] ~= ARGV[2] or state[3] ~= ARGV[2] then return 'clock' end
+expect({'hash', 'set', 'stream', 'stream', 'stream'})
+check_emit(KEYS[1])
 redis.call('HSET', KEYS[1], 'status', 'finished', 'run_hash', ARGV[3])
 redis.call('HDEL', KEYS[1], 'stop_ms', 'stop_ticks')
 emit(KEYS[1], KEYS[3], {'type', 'session-finished'})

@@ -7,6 +7,7 @@ if fenced(KEYS[1], 'coordinator', ARGV[1]) then return 'fenced' end
 if redis.call('SISMEMBER', KEYS[2], ARGV[3]) == 0 then return 'ok' end
 local beat = tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or '0')
 if not beat or beat < tonumber(ARGV[4]) then return 'absent' end
+expect({'hash', 'set', 'hash'})
 redis.call('SREM', KEYS[2], ARGV[3])
 settle_status(KEYS[1], KEYS[2])
 return 'ok'

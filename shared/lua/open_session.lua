@@ -8,13 +8,16 @@
 -- Returns 'ok' (also when it is open already) or 'fenced'.
 if fenced(KEYS[1], 'coordinator', ARGV[1]) then return 'fenced' end
 if redis.call('HGET', KEYS[1], 'status') ~= 'created' then return 'ok' end
+expect({'hash', 'hash', 'hash', 'set', 'stream', 'zset', 'hash'})
+number_in(KEYS[1], 'scheduled')
+number_in(KEYS[1], 'events')
 local calendars_at = 12 + 2 * tonumber(ARGV[8])
 local days_at = calendars_at + 2 * tonumber(ARGV[9])
 for i = 12, calendars_at - 1, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 for i = calendars_at, days_at - 1, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'stop_ms', ARGV[5]) end
 redis.call('HSET', KEYS[1], 'status', 'running', 'clock_ms', ARGV[2], 'first_ms', ARGV[2], 'end_ms', ARGV[3], 'zone', ARGV[4],
-  'run_hash', ARGV[6])
+  'run_hash', ARGV[6], 'published', '0-0')
 if ARGV[7] == '1' then
   redis.call('HSET', KEYS[1], 'active', '0', 'warming', '1')
   redis.call('SADD', KEYS[4], 'warm-up')

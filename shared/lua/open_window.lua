@@ -8,6 +8,7 @@ if fenced(KEYS[1], 'producer', ARGV[1]) then return {'fenced'} end
 local known = redis.call('HGET', KEYS[3], ARGV[2])
 if known then return {'opened', known} end
 local state = redis.call('HMGET', KEYS[1], 'status', 'clock_ms', 'end_ms')
+for _, field in ipairs({'clock_ms', 'end_ms'}) do number_in(KEYS[1], field) end
 if redis.call('HGET', KEYS[3], 'final') or state[1] == 'stopped' or state[1] == 'failed' then return {'final'} end
 if state[1] == 'created' then return {'wait'} end
 -- A consumer that is expected holds the clock and nothing else: there are to be bars when it comes.
@@ -22,6 +23,8 @@ if tonumber(ARGV[2]) > tonumber(state[2]) + tonumber(ARGV[4]) then return {'wait
 local records = redis.call('HGETALL', KEYS[4])
 local parts = {}
 for i = 1, #records, 2 do
+  local known, record = pcall(cjson.decode, records[i + 1])
+  if not known or type(record) ~= 'table' then malformed(KEYS[4] .. ' has no record of ' .. records[i]) end
   parts[#parts + 1] = cjson.encode(records[i]) .. ':' .. records[i + 1]
 end
 local symbols = '{' .. table.concat(parts, ',') .. '}'

@@ -2,17 +2,14 @@
 -- KEYS: 1 state  2 feed
 -- ARGV: 1 token  2 id of the feed's last entry as the caller knows it  3 number of entries
 --       4... for each entry: id, number of fields, field, value, ...
--- Returns {'ok', length of the feed}, also for a call that was carried out before; {'other', last id} where the feed
--- ends elsewhere; {'fenced'}; {'missing'} where the session is gone.
+-- Returns {'ok', length of the feed}, also for a call that was carried out before; {'other', last id} where another
+-- producer has published meanwhile; {'fenced'}; {'missing'} where the session is gone. What another hand has put behind the
+-- last entry is taken out.
 if redis.call('EXISTS', KEYS[1]) == 0 then return {'missing'} end
 if fenced(KEYS[1], 'producer', ARGV[1]) then return {'fenced'} end
-local last = '0-0'
-if redis.call('EXISTS', KEYS[2]) == 1 then
-  local info = redis.call('XINFO', 'STREAM', KEYS[2])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then last = info[i + 1] end
-  end
-end
+expect({'hash', 'stream'})
+number_in(KEYS[1], 'skipped')
+local last = entry_in(KEYS[1], 'published') or newest(KEYS[2]) -- an earlier version did not say it
 local at, ids, final = 4, {}, nil
 for n = 1, tonumber(ARGV[3]) do
   ids[n] = at
@@ -25,7 +22,8 @@ if last ~= ARGV[2] then
 end
 for n = 1, #ids do
   local first = ids[n]
-  redis.call('XADD', KEYS[2], ARGV[first], unpack(ARGV, first + 2, first + 1 + 2 * tonumber(ARGV[first + 1])))
+  append(KEYS[1], KEYS[2], last, ARGV[first], {unpack(ARGV, first + 2, first + 1 + 2 * tonumber(ARGV[first + 1]))})
+  last = ARGV[first]
 end
-redis.call('HSET', KEYS[1], 'ready', '1')
+redis.call('HSET', KEYS[1], 'ready', '1', 'published', last)
 return {'ok', redis.call('XLEN', KEYS[2])}

@@ -14,6 +14,7 @@
 local state, symbols = KEYS[1], tonumber(ARGV[8])
 if fenced(state, 'coordinator', ARGV[1]) then return 'fenced' end
 if is_done(state, KEYS[9], ARGV[3]) then return 'ok' end
+expect({'hash', 'hash', 'hash', 'stream', 'stream', 'hash', 'stream', 'zset', 'hash'})
 local now = redis.call('HMGET', state, 'commands_at', 'status', 'clock_ms')
 if now[1] ~= ARGV[2] then return 'position' end
 
@@ -28,6 +29,8 @@ if now[3] ~= ARGV[5] then return 'clock' end
 for at = 13, 10 + 3 * symbols, 3 do
   if redis.call('HEXISTS', KEYS[2], ARGV[at]) == 0 then return 'clock' end
 end
+
+check_emit(state)
 
 local id = emit(state, KEYS[4], {'type', 'symbol-removed', 'symbols', ARGV[6], 'command', ARGV[4]})
 for at = 13, 10 + 3 * symbols, 3 do

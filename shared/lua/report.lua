@@ -3,6 +3,7 @@
 -- ARGV: 1 job  2 attempt  3 lifetime, ms  4 report ('alive' or 'failed')  5 error or ''
 -- Returns 1, or 0 where the attempt is no longer the current one.
 if redis.call('HGET', KEYS[1], 'attempt:' .. ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('XADD', KEYS[2], '*', 'job', ARGV[1], 'attempt', ARGV[2], 'report', ARGV[4], 'error', ARGV[5])
+expect({'hash', 'stream'})
+add(KEYS[2], {'job', ARGV[1], 'attempt', ARGV[2], 'report', ARGV[4], 'error', ARGV[5]})
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return 1

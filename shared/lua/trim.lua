@@ -9,6 +9,8 @@
 if fenced(KEYS[1], 'coordinator', ARGV[1]) then return {'fenced'} end
 local status = redis.call('HGET', KEYS[1], 'status')
 if status ~= 'running' and status ~= 'paused' then return {'ended'} end
+expect({'hash', 'stream', 'hash', 'hash'})
+check_emit(KEYS[1])
 if redis.call('HLEN', KEYS[3]) ~= tonumber(ARGV[5]) then return {'others'} end
 local ms, number, now = tonumber(ARGV[2]), tonumber(ARGV[3]), wall_ms()
 local behind, dropped = {'behind'}, {}
@@ -16,15 +18,16 @@ local gone_ms, gone_number = string.match(redis.call('HGET', KEYS[1], 'trimmed')
 gone_ms, gone_number = tonumber(gone_ms), tonumber(gone_number)
 local names = tonumber(ARGV[6])
 for k = 5, 4 + names do
-  local name, cursor = ARGV[k + 2], redis.call('HGET', KEYS[k], 'cursor')
+  local name, cursor = ARGV[k + 2], redis.pcall('HGET', KEYS[k], 'cursor')
   local beat = redis.call('HGET', KEYS[3], name)
-  if cursor and beat then
+  if type(cursor) == 'string' and beat then -- else it is no consumer, but the work of a hand
     local at_ms, at_number = string.match(cursor, '^(%d+)-(%d+)$')
     at_ms, at_number = tonumber(at_ms), tonumber(at_number)
     if at_ms and (at_ms < ms or (at_ms == ms and at_number < number)) then
       local lost = at_ms < gone_ms or (at_ms == gone_ms and at_number < gone_number)
       local beat_ms = tonumber(beat) or 0
-      local lives = beat_ms > 0 and now - beat_ms < tonumber(ARGV[4]) -- with 0 it has left
+      -- With 0 it has left; nor does one live that is to beat in a year.
+      local lives = beat_ms > 0 and math.abs(now - beat_ms) < tonumber(ARGV[4])
       if lives and not lost then
         behind[#behind + 1] = name
       elseif not lives then

@@ -14,14 +14,14 @@ from playhead.errors import RedisRefused, RedisUnavailable
 from playhead.server import evicts, writes_refused
 from shared.redis_server import RedisServer
 from tests.conftest import started
-from tests.integration.test_scripts import CALLS
 from tests.support.bench import Bench
+from tests.support.calls import CALLS
 from tests.support.troubles import REFUSING, TROUBLES, admin
 from tests.support.waiting import wait_until
 
 ALLOWED: Final = {"acquire", "renew", "trouble"}
 """They say that they may be run without memory, or nobody could hold a session and say why it stands."""
-FREEING: Final = {"commit", "drop", "meet", "trim"}
+FREEING: Final = {"commit", "drop", "meet", "take_out", "trim", "unschedule"}
 """Their first write needs no memory. What a script has begun the server lets it finish."""
 
 

@@ -13,8 +13,7 @@ from playhead.connection import connect
 from playhead.errors import CommandRejected, SessionFailed, sendable
 from playhead.keys import Keys
 from playhead.sessions import delete, listed
-from tests.support.system import System
-from tests.support.waiting import wait_until
+from tests.support.system import System, play_to_the_end, wait_for
 
 DAY = date(2025, 7, 2)
 
@@ -66,15 +65,13 @@ def test_what_a_broken_off_deletion_left_is_not_taken_over_by_a_new_session(syst
         assert not list(client.scan_iter(keys.all))
 
 
-def test_a_foreign_notification_ends_the_session_with_a_reason(system: System) -> None:
+def test_a_foreign_notification_is_taken_out_and_the_session_goes_on(system: System) -> None:
     with connect(system.url) as client, Session.start(system.name, config("RIVN"), system.url) as session:
-        wait_until(lambda: session.pause().status == "ok" and session.info() is not None, what="the pause")
-        client.xadd(Keys(system.name).notifications, {"type": "junk"})
-        session.resume()
-        wait_until(lambda: "another writer" in str(session.info()), what="the end of the session")
-        info = session.info()
-        assert info is not None
-        assert info.status == "failed"
+        wait_for(session, "paused")
+        foreign = client.xadd(Keys(system.name).notifications, {"type": "junk"})
+        play_to_the_end(session)
+        assert not client.xrange(Keys(system.name).notifications, foreign, foreign)
+        assert client.hget(Keys(system.name).state, "skipped") == b"1"
 
 
 def test_the_same_error_can_stand_in_a_reply() -> None:

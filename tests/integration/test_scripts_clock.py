@@ -227,9 +227,10 @@ def test_released_entries_of_a_feed_go_and_the_mark_stays_until_the_clock_is_pas
     assert bench.advance(feeds={"main": False, "add-1": True}) == "ok"
     assert [entry for entry, _ in bench.entries(bench.keys.feed("main"))] == [f"{clock_ms}-1"]
     assert not bench.client.exists(bench.keys.feed("add-1"))
+    bench.feed.publish(f"{clock_ms}-1", [(f"{clock_ms}-2", window_end(clock_ms, final=True))])
     assert bench.advance(feeds={"main": False}) == "ok"
     assert bench.feed.length() == 0
-    assert bench.feed.last_entry() == f"{clock_ms}-1"
+    assert bench.feed.last_entry() == f"{clock_ms}-2"
 
 
 def test_a_session_ends_only_where_its_clock_has_reached_the_end(bench: Bench) -> None:
@@ -263,7 +264,7 @@ def test_the_feeds_of_additions_go_with_the_end_of_the_session(bench: Bench) -> 
     bench.open()
     bench.to_the_end()
     bench.client.xadd(bench.keys.feed("add-1"), {"type": "window-end"})
-    bench.client.xadd(bench.keys.feed("main"), {"type": "window-end"}, id="60-1")
+    bench.feed.publish("0-0", [("60-1", window_end(60, final=False))])
     assert bench.store.finish(END_MS, ["main", "add-1", "add-2"], "hash-end") == "ok"
     assert not bench.client.exists(bench.keys.feed("add-1"))
     assert (bench.feed.length(), bench.feed.last_entry()) == (0, "60-1")

@@ -177,5 +177,7 @@ class Bench:
                 return self.client.xrange(key), self.client.xinfo_stream(key)["last-generated-id"]
             case "zset":
                 return self.client.zrange(key, 0, -1, withscores=True)
+            case "list":
+                return self.client.lrange(key, 0, -1)
             case _:
                 return self.client.get(key)

@@ -24,8 +24,8 @@ def tick(name: str, time_ms: int) -> dict[bytes, bytes]:
     return {**TICK, b"1m@0": f"{name} {time_ms}".encode()}
 
 
-def mark(*, final: bool = False) -> dict[bytes, bytes]:
-    return {b"type": b"window-end", b"through_ms": b"0", b"final": b"1" if final else b"0"}
+def mark(time_ms: int, *, final: bool = False) -> dict[bytes, bytes]:
+    return {b"type": b"window-end", b"through_ms": str(time_ms).encode(), b"final": b"1" if final else b"0"}
 
 
 def push(merge: Merge, name: str, *times: int) -> None:
@@ -34,7 +34,7 @@ def push(merge: Merge, name: str, *times: int) -> None:
 
 
 def push_mark(merge: Merge, name: str, time_ms: int, *, final: bool = False) -> None:
-    merge.feeds[name].push(f"{time_ms}-1".encode(), mark(final=final))
+    merge.feeds[name].push(f"{time_ms}-1".encode(), mark(time_ms, final=final))
 
 
 def times(ticks: list[MergedTick]) -> list[int]:
