@@ -14,6 +14,7 @@ from typing import Any, Final
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.retry import Retry
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseTimeoutException
@@ -81,6 +82,8 @@ class Supervisor:
                     _Worker(client, self._stopping, self._settings, begun).work(logging_level="WARNING")
                 except RedisUnavailable as error:
                     outage.noticed(error, time.monotonic())
+                except StopRequested:
+                    pass  # RQ takes it for an end where the signal finds it inside its loop, and not right beside it
             self._stopping.wait(AGAIN_S)
         LOG.info("stopped")
         return 0
