@@ -45,6 +45,12 @@ chaos: $(INSTALLED) ## Kill and cut off running processes, and compare: ROUNDS=1
 	@$(BIN)/python -m tests.faults.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(SEED),--seed $(SEED))
 
+# The same seeds are the same runs. SEED plays one alone and shows what happened in it, step by step.
+.PHONY: model
+model: SEEDS := 10000
+model: $(INSTALLED) ## Play seeded simulations of the whole system in memory: SEEDS=10000, or SEED=42
+	@$(BIN)/python -m tests.faults.model $(if $(SEED),--seed $(SEED),--seeds 0..$(SEEDS))
+
 .PHONY: e2e
 e2e: $(INSTALLED) ## Run the tests that drive real containers; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "$(NO_ENGINE)" >&2; exit 1; }
