@@ -66,8 +66,9 @@ class Driver:
         self._patience.get(create)
 
     def play(self, plan: Plan) -> None:
-        """Does what the plan says, and brings the session to its end."""
+        """Does what the plan says, and brings the session to its end. Raises `Stuck`."""
         self._await(self._has_begun, "its begin")
+        self._refuse_failure()
         with self._patience.get(lambda: Session(self.name, self._url)) as session:
             for act in plan.acts:
                 time.sleep(act.wait_s)
@@ -76,6 +77,7 @@ class Driver:
                 else:
                     self._send(session, act.what, act)
             self._bring_to_its_end(session)
+        self._refuse_failure()
 
     def _send(self, session: Session, command: Command, act: Act | None = None) -> None:
         id = f"{self.name}-{next(self._numbers)}"
@@ -144,6 +146,11 @@ class Driver:
         return now.status in OVER or (
             now.status not in ("", "created") and not any(name.startswith(EXPECT_HOLD) for name in now.holds)
         )
+
+    def _refuse_failure(self) -> None:
+        if self._state().status == "failed":
+            reason = self._patience.get(lambda: self._direct.hget(self._keys.state, "error"))
+            raise Stuck(f"{self.name} has failed: {text(reason or b'')}")
 
     def _state(self) -> _State:
         def read() -> Any:

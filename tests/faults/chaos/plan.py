@@ -85,7 +85,7 @@ def _config(random: Random, lasts_s: float) -> SessionConfig:
         symbols.append("AZN.L")
     days = 1 if first == last else 3
     script = tuple(
-        ScriptedCommand(_time(random), {"op": "add-symbol", "symbol": random.choice(_LATER)})
+        ScriptedCommand(_time(random, before=13), {"op": "add-symbol", "symbol": random.choice(_LATER)})
         for _ in range(random.choice([0, 0, 0, 1]))
     )
     return SessionConfig(
@@ -138,5 +138,6 @@ def _addition(random: Random) -> AddSymbol:
     return AddSymbol(tuple(symbols), random.choice([None, f"slow:{random.randint(50, 500)}"]))
 
 
-def _time(random: Random) -> str:
-    return f"{random.randint(10, 15)}:{random.randrange(0, 60, 5):02}"
+def _time(random: Random, before: int = 16) -> str:
+    """A time of day in New York, before that hour. The last day closes at 13:00: a command for later is refused."""
+    return f"{random.randrange(10, before)}:{random.randrange(0, 60, 5):02}"
