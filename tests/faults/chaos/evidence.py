@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -55,10 +54,6 @@ class Evidence:
     notifications: tuple[str, ...]
     replies: Mapping[str, Sequence[Mapping[str, str]]]
     transcripts: Mapping[str, Sequence[Item]]
-
-    def text(self) -> str:
-        """As JSON, for a person."""
-        return json.dumps(asdict(self), indent=1)
 
 
 def gathered(client: redis.Redis, keys: Keys, transcripts: Mapping[str, Sequence[Item]]) -> Evidence:
