@@ -16,7 +16,7 @@ from tests.support.transcript import Item
 
 OF_CLIENTS: Final = ("commands", "replies", "answered", "consumers", "consumer:", "acks", "lease:", "out:", "staged:")
 """Keys that tell of those who gave commands, followed and served, and what goes away by itself."""
-OF_TIMING: Final = ("feed:", "holds")
+OF_TIMING: Final = ("feed:", "windows", "holds")
 """Keys of a session that was stopped which tell how far it had been prepared, and whether it was paused then."""
 MOST: Final = 20
 """Differences of one kind that are told."""

@@ -24,6 +24,10 @@ def report(result: Result) -> Iterator[str]:
         f"{result.rounds} rounds in {result.lasted_s:.0f} s: {result.notifications} ticks and events, "
         f"{result.commands} commands, {sum(result.faults.values())} faults, {result.samples} looks at the clock"
     )
+    held_s = sorted(result.held_s)
+    if held_s:
+        p50, p99 = percentile(held_s, 50), percentile(held_s, 99)
+        yield f"the clock stood for {len(held_s)} additions: p50 {p50:.2f} s, p99 {p99:.2f} s, max {held_s[-1]:.2f} s"
     yield f"additions called off because of faults: {result.called_off}"
     yield ""
     yield "faults        " + "".join(f"{kind:>14}" for kind in Kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -48,8 +48,19 @@ class Outcome:
     @property
     def called_off(self) -> int:
         """Additions of which symbols were refused for want of a worker."""
-        replies = self.evidence.replies.values() if self.evidence is not None else ()
-        return sum("worker" in reply["error"] for final in replies for reply in final)
+        return sum("worker" in reply["error"] for reply in self._replies())
+
+    def held_s(self) -> Iterator[float]:
+        """How long the clock stood for each addition."""
+        for reply in self._replies():
+            results = json.loads(reply["result"]).values()
+            held_ms = {each["held_ms"] for each in results if isinstance(each, dict) and "held_ms" in each}
+            yield from (each / 1000 for each in held_ms)
+
+    def _replies(self) -> Iterator[Mapping[str, str]]:
+        if self.evidence is not None:
+            for final in self.evidence.replies.values():
+                yield from final
 
     def keep(self, file: Path, differences: Sequence[str], faults: Sequence[Any]) -> None:
         """Writes all of it down, for a person. `faults` are the latest ones, of this round and of its neighbours."""

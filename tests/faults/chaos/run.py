@@ -44,6 +44,8 @@ class Result:
     commands: int = 0
     called_off: int = 0
     """Additions that came to nothing because of faults: they are repeated as that."""
+    held_s: list[float] = field(default_factory=list)
+    """How long the clock stood for each addition that came to something."""
     samples: int = 0
     lasted_s: float = 0.0
     failures: list[Failure] = field(default_factory=list)
@@ -150,6 +152,7 @@ class Run:
             self._result.notifications += len(outcome.evidence.notifications) if outcome.evidence else 0
             self._result.commands += len(outcome.sent)
             self._result.called_off += outcome.called_off
+            self._result.held_s += outcome.held_s()
             self._say(self._result)
 
     def _fail(self, outcome: Outcome, differences: tuple[str, ...], injector: Injector) -> None:

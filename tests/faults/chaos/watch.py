@@ -14,7 +14,7 @@ from tests.faults.chaos.fault import Fault
 from tests.faults.chaos.recovery import Recovery, Times, begun
 from tests.faults.chaos.sample import Sample
 
-EVERY_S: Final = 0.02
+EVERY_S: Final = 0.03
 FAULTS_KEPT: Final = 200
 
 
