@@ -30,16 +30,18 @@ class Network:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=REPOSITORY
         )
         assert self._process.stdout is not None
-        self._ports: dict[str, int] = json.loads(self._process.stdout.readline())
+        self._said = self._process.stdout
+        self._ports: dict[str, int] = json.loads(self._said.readline())
 
     def url(self, name: str) -> str:
         """Where this process finds Redis."""
         return f"redis://127.0.0.1:{self._ports[name]}/0"
 
     def disturb(self, fault: Fault) -> None:
-        """Begins a fault, which ends by itself."""
+        """Begins a fault, which ends by itself. Returns when it has begun."""
         assert self._process.stdin is not None
         print(fault.target, WORDS[fault.kind], fault.lasts_s, file=self._process.stdin, flush=True)
+        assert self._said.readline(), "the proxy has died"
 
     def __enter__(self) -> Network:
         return self

@@ -3,7 +3,7 @@
     python -m tests.faults.chaos.proxy PORT NAME …
 
 It says on stdout, as JSON, on which port it listens for each name. Each line on stdin is a fault:
-`<name> <what> <seconds>`.
+`<name> <what> <seconds>`; it is repeated on stdout once the fault has begun.
 """
 
 from __future__ import annotations
@@ -191,6 +191,7 @@ async def serve(port: int, names: list[str]) -> None:
     while line := await lines.readline():
         name, what, lasts_s = line.decode().split()
         links[name].disturb(what, loop.time(), float(lasts_s))
+        print(line.decode(), end="", flush=True)  # noqa: T201 - as above
 
 
 if __name__ == "__main__":
