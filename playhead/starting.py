@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from playhead.errors import CommandTimeout, RedisUnavailable, SessionExists, Ses
 from playhead.keys import Keys
 from playhead.patience import Patience
 from playhead.scripts import Script
+from playhead.server import evicts
 from playhead.times import now_ms
 from playhead.trouble import read_troubles
 
@@ -27,6 +29,7 @@ _FIELDS: Final = ("status", "clock_ms", "ready", "error")
 _BEGUN: Final = ("running", "paused", "finished", "stopped")
 _ROLES: Final = ("coordinator", "producer")
 
+logger = logging.getLogger(__name__)
 _create = Script("playhead", "create")
 _LIST: Final = Write("list-session")
 
@@ -42,6 +45,8 @@ def start(name: str, config: SessionConfig, url: str | None, wait_s: float) -> N
 
 
 def _put(client: redis.Redis, of: Keys, config: SessionConfig) -> None:
+    if complaint := evicts(client):
+        logger.warning("%s", complaint)
     with _LIST:
         is_new = client.sadd(keys.SESSIONS, of.session)
     if not is_new and not client.exists(of.state):

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from redis.exceptions import ResponseError
 from playhead.connection import connect, connect_to_one, shown_url, text
 from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisRefused, RedisUnavailable, SessionNotFound
 from playhead.keys import SESSIONS, Keys
-from playhead.server import evicts
+from playhead.server import evicts, writes_refused
 from shared.health import Progress
 from shared.lease import Lease
 from shared.logs import SessionLog
@@ -57,12 +57,13 @@ class Server(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why a session could not be served here, and when that is tried again (`again_s` in monotonic time)."""
+    """Why a session could not be served here, and when that is tried again (in monotonic time)."""
 
     reason: str
     refused: bool  # by Redis: then the line of the outage says it for all sessions
     pause_s: float
     again_s: float
+    elsewhere_s: float | None = None  # since when another process has its lease
 
 
 class Service:
@@ -147,8 +148,16 @@ class Service:
                 thread = threading.Thread(target=self._serve, args=(lease,), name=f"{self._role}-{name}", daemon=True)
                 self._serving[name] = thread
                 thread.start()
-            elif self._failing.get(name) is failure is not None:
-                self._has_nothing_more(name)  # another process serves it now
+            elif failure is not None and self._failing.get(name) is failure:
+                self._is_elsewhere(name, failure)
+
+    def _is_elsewhere(self, name: str, failure: _Failure) -> None:
+        """Another process has it. That one may fail with it too, and only then give it back."""
+        now_s = time.monotonic()
+        if failure.elsewhere_s is None:
+            self._failing[name] = replace(failure, elsewhere_s=now_s)
+        elif now_s - failure.elsewhere_s >= SETTLED_S:
+            self._has_nothing_more(name)
 
     def _takes(self, lease: Lease) -> bool:
         """Whether the lease could be had. One session with a broken key must not end the service of the others."""
@@ -207,7 +216,10 @@ class Service:
             self._asked_s[name] = time.monotonic()
             server.step()
             reason = server.trouble
+            failure = self._failing.get(name)
             is_settled = time.monotonic() >= settled_s
+            if is_settled and failure is not None and failure.refused:
+                is_settled = writes_refused(lease.client) is None  # who has nothing to write just now is not refused
             if reason or logged or is_settled:
                 trouble.say(reason)
             if reason != logged:
@@ -216,7 +228,6 @@ class Service:
                 else:
                     log.info("the session goes on")
                 logged = reason
-            failure = self._failing.get(name)
             if failure is None or is_settled:
                 self._progress.made(name)
             if failure is not None and is_settled:

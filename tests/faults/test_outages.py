@@ -115,6 +115,28 @@ def test_every_role_waits_says_so_once_and_goes_on_and_nothing_is_lost_or_comes_
     logs.check()
 
 
+def test_a_watch_and_a_command_wait_for_a_redis_that_is_away_and_say_so_once(
+    server: RedisServer, system: System
+) -> None:
+    session, _ = running(system)
+    watch = system.begin_cli("watch", "--from-start")
+    assert watch.process.stdout is not None
+    assert "day-opened" in watch.process.stdout.readline()
+    with system.services.suspended("coordinator"):
+        command = system.begin_cli("session", "pause")
+        wait_until(lambda: system.client.xlen(system.keys().commands) > 2, TIMEOUT_S, "the command to be given")
+        with TROUBLES["killed"](server):
+            assert watch.process.stderr is not None
+            assert GONE in watch.process.stderr.readline()
+    assert command.ended(TIMEOUT_S).out.startswith(f"session {session.name} · paused")
+    play_to_the_end(session)
+    assert read(session, "RIVN") == open_source("sample:").get_bars("RIVN", "5s", OPEN_MS, CLOSE_MS)
+    outcome = watch.ended(TIMEOUT_S)
+    assert outcome.code == 0
+    assert "session-finished" in outcome.out
+    assert (outcome.err.count(BACK), outcome.err.count(GONE)) == (1, 0)
+
+
 @pytest.mark.parametrize("name", ["killed", "stopped", "memory-full", "disk-full"])
 def test_an_addition_in_progress_is_finished_after_the_outage_and_the_pause_ends(
     server: RedisServer, system: System, name: str

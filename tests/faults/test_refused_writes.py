@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from datetime import date
 from typing import Final
 
 import pytest
 import redis
 
+from coordinator.replay import Replay
+from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import connect
 from playhead.errors import RedisRefused, RedisUnavailable
 from playhead.server import evicts, writes_refused
+from playhead.session import Session
 from shared.redis_server import RedisServer
+from shared.service import Service
+from shared.settings import Settings
 from tests.conftest import started
 from tests.support.bench import Bench
 from tests.support.calls import CALLS
@@ -129,14 +135,22 @@ def _busy(client: redis.Redis) -> bool:
         ("volatile-ttl", "100mb", True),
     ],
 )
-def test_a_server_that_deletes_keys_for_room_is_found_out(
-    server: RedisServer, policy: str, maxmemory: str, is_wrong: bool
+def test_a_server_that_deletes_keys_for_room_is_said_by_services_and_at_each_start(
+    server: RedisServer, policy: str, maxmemory: str, is_wrong: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     with connect(server.url) as client, admin(server) as hand:
         hand.config_set("maxmemory-policy", policy)
         hand.config_set("maxmemory", maxmemory)
+        service = Service("coordinator", Settings(server.url, server.url), Replay)
+        config = SessionConfig((SymbolConfig("RIVN"),), date(2025, 7, 2), date(2025, 7, 2))
         try:
             assert (evicts(client) is not None) == is_wrong
+            service._meet(client)
+            service._meet(client)  # as after an outage
+            assert caplog.text.count("set maxmemory-policy noeviction") == is_wrong
+            caplog.clear()
+            Session.start("evicted", config, server.url, wait_s=0).delete()
+            assert caplog.text.count("set maxmemory-policy noeviction") == is_wrong
         finally:
             hand.config_set("maxmemory", "0")
             hand.config_set("maxmemory-policy", "noeviction")
