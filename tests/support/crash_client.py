@@ -17,8 +17,8 @@ from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import connect
 from playhead.crash_points import AFTER
 from playhead.errors import RedisUnavailable, SessionExists
-from playhead.keys import Keys
 from playhead.sessions import delete
+from playhead.times import parse_moment
 from tests.support import transcript
 
 CONFIG: Final = SessionConfig(
@@ -33,7 +33,7 @@ TIMEOUT_S: Final = 120.0
 
 def output_key(name: str, consumer: str) -> str:
     """Where `transact` has its output: a list, one transcript item each."""
-    return f"{Keys(name).state}:out:{consumer}"
+    return f"out:{name}:{consumer}"
 
 
 def follow(name: str, url: str, consumer: str, file: str) -> None:
@@ -83,15 +83,28 @@ def command(name: str, url: str) -> None:
     except SessionExists:
         session = Session(name, url)
     with session:
-        while (info := session.info()) is None or info.status != "paused":
-            time.sleep(SLOWLY_S)
+        _wait_for_pause(session, "12:00", "12:30")
         session.send(Step(2), COMMAND, TIMEOUT_S)
+        _wait_for_pause(session, "12:30")
 
 
 def take_away(name: str, url: str) -> None:
     """Deletes a session, or what is left of one."""
     with connect(url) as client:
         delete(client, name)
+
+
+def write_without_a_point(url: str) -> None:
+    """Writes past all points, which ends a process that is looked after."""
+    with connect(url) as client:
+        client.hset("written", "field", "value")
+
+
+def _wait_for_pause(session: Session, *times: str) -> None:
+    """Waits until the clock stands at one of some times in New York."""
+    at_ms = {parse_moment(time, "America/New_York", CONFIG.date) for time in times}
+    while (info := session.info()) is None or info.clock_ms not in at_ms or info.holds != ("user",):
+        time.sleep(SLOWLY_S)
 
 
 def _append(file: str, item: transcript.Item) -> None:

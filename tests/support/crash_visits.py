@@ -81,10 +81,10 @@ BY_CLIENTS: Final[Mapping[str, Callable[..., None]]] = {
 }
 
 ELSEWHERE: Final[Mapping[str, Sequence[str]]] = {
-    "coordinator": ["attempt", "fail", "waiting", "drop"],
-    "producer": ["fail"],
+    "coordinator": ["attempt", "fail", "waiting", "drop", "take_out", "unschedule", "trouble"],
+    "producer": ["fail", "trouble"],
     "worker": ["queue"],
-    "recorder": ["report_recording"],
+    "recorder": ["report_recording", "trouble"],
     CONSUMER: ["save-and-await"],
 }
 """What needs a story of its own."""

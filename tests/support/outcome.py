@@ -65,7 +65,6 @@ def outcome_of(client: redis.Redis, keys: Keys) -> Outcome:
     }
     outcome["calendars"] = found.pop(":calendars", {})
     outcome["bars"] = {name: _bars(name, found.pop(name)) for name in sorted(found) if ":bars:" in name}
-    outcome["output"] = {name: found.pop(name) for name in sorted(found) if name.startswith(":out:")}
     # The main feed is empty at the end, but its last id is kept; windows and cursors may say where a process was.
     outcome["keys"] = sorted(found)
     return outcome

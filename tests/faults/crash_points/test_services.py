@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Thread
 from typing import Final
 
 import pytest
 
-from playhead.config import SessionConfig
+from playhead.config import RECORDER, SessionConfig
 from playhead.crash_points import AFTER, BEFORE
 from playhead.keys import Keys
 from playhead.session import Session
+from playhead.times import MAX_TIME_MS
+from playhead.trouble import field_of
 from tests.support.cell import KILLED
 from tests.support.crash_queue import LOOK, QueueStory
 from tests.support.crash_story import CONFIG, NAME, RECORDING, TIMEOUT_S, Played, is_over, play
@@ -101,6 +104,52 @@ def test_a_recorder_may_die_when_it_says_what_stands_in_its_way(place: Place, re
             check(cell, recorded, played, deaths=[("recorder", KILLED)])
 
     side_by_side(visit_one, points_of("report_recording"))
+
+
+@pytest.mark.parametrize("role", ["coordinator", "producer", "recorder"])
+def test_a_service_may_die_when_it_says_what_keeps_it_from_going_on(
+    role: str, place: Place, undisturbed: Played, recorded: Played
+) -> None:
+    is_recorded = role == "recorder"
+    keys = Keys(NAME)
+    spoilt = {"coordinator": keys.commands, "producer": keys.windows, "recorder": keys.consumer(RECORDER)}[role]
+
+    def visit_one(number: int, point: str) -> None:
+        with place.cell(number) as cell:
+
+            def mend() -> None:
+                cell.wait_for_death()
+                wait_until(lambda: cell.client.hexists(keys.state, field_of(role)), TIMEOUT_S, "the trouble to be said")
+                cell.client.delete(spoilt)
+
+            cell.client.set(spoilt, "of another type")
+            cell.serve(*{*SERVICES, role}, **{role: [point]})
+            mending = Thread(target=mend)
+            mending.start()
+            played = play(cell, recorded=is_recorded)
+            mending.join()
+            check(cell, recorded if is_recorded else undisturbed, played, deaths=[(role, KILLED)])
+
+    side_by_side(visit_one, points_of("trouble"))
+
+
+def test_a_coordinator_may_die_when_it_takes_out_what_another_hand_has_put_in(
+    place: Place, undisturbed: Played
+) -> None:
+    keys, end_of_time = Keys(NAME), f"{MAX_TIME_MS + 1}-0"
+
+    def visit_one(number: int, point: str) -> None:
+        with place.cell(number) as cell:
+
+            def meanwhile() -> None:
+                cell.client.zadd(keys.schedule, {"no-number": 0})
+                cell.client.xadd(keys.commands, {"op": "pause"}, id=end_of_time)
+                wait_until(lambda: not cell.client.xrange(keys.commands, end_of_time), TIMEOUT_S, "the entry to go")
+
+            cell.serve(*SERVICES, coordinator=[point])
+            check(cell, undisturbed, play(cell, meanwhile=meanwhile), deaths=[("coordinator", KILLED)])
+
+    side_by_side(visit_one, [*points_of("take_out"), *points_of("unschedule")])
 
 
 @pytest.mark.parametrize(
