@@ -69,6 +69,7 @@ class Replay:
         self._dispatcher = Dispatcher(settings.queue_url, settings.operation_deadline_ms, settings.lease_ms // 4)
         self._log = SessionLog(LOG, lease.keys.session)
         self._merge = Merge()
+        self._skipped = "0"
         self._skips = Skips(self._log)
         self._retention = Retention(settings.retained_ticks, settings.retained_bytes)
         self._retention.note(*self._store.kept())
@@ -167,6 +168,11 @@ class Replay:
         """Reads the state anew and sets everything by it."""
         self._state: State = self._store.load()
         state = self._state
+        if state.skipped != self._skipped:
+            self._merge.forget(
+                MAIN_FEED
+            )  # what was read of it may be another hand's: it is read anew from the clock on
+            self._skipped = state.skipped
         while self._incoming and order(self._incoming[0].entry) <= order(state.commands_at):
             self._incoming.popleft()
         self._roster = Roster(state.records)

@@ -67,15 +67,27 @@ local function newest(stream)
   end
 end
 
--- Lets a stream go on after an entry, though another hand had used a later id. Nothing may stand behind that entry.
+local NODE = 256
+
+-- Lets a stream go on after its entry `last`, though another hand had used a later id. Nothing may stand behind that entry.
 local function set_back(stream, last)
-  if redis.call('XLEN', stream) == 0 and last == '0-0' then
+  -- What was deleted leaves a gap in its node, and Redis counts on the order of the ids in there: the entries of the last
+  -- node (of 100, unless the server is told otherwise) are written anew.
+  local tail = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', NODE)
+  for _, entry in ipairs(tail) do redis.call('XDEL', stream, entry[1]) end
+  local before = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  if before then
+    -- Redis refuses an id before one that was deleted, unless it is told to forget about that one.
+    redis.call('XSETID', stream, newest(stream), 'ENTRIESADDED', redis.call('XLEN', stream), 'MAXDELETEDID', '0-1')
+    redis.call('XSETID', stream, before[1])
+  else
     redis.call('DEL', stream)
-    return
   end
-  -- Redis refuses an id before one that was deleted, unless it is told to forget about that one.
-  redis.call('XSETID', stream, newest(stream), 'ENTRIESADDED', redis.call('XLEN', stream), 'MAXDELETEDID', '0-1')
-  redis.call('XSETID', stream, last)
+  for at = #tail, 1, -1 do redis.call('XADD', stream, tail[at][1], unpack(tail[at][2])) end
+  if last ~= '0-0' and newest(stream) ~= last then -- its entry was trimmed
+    redis.call('XADD', stream, last, 'last', '')
+    redis.call('XDEL', stream, last)
+  end
 end
 
 -- Counts entries that were taken out.
