@@ -17,8 +17,11 @@ from redis.exceptions import NoScriptError, ResponseError
 from playhead.crash_points import Write
 from playhead.errors import Malformed
 
-_MALFORMED: Final = re.compile(r"(?:MALFORMED|WRONGTYPE) (.*?)(?: script: .*)?", re.DOTALL)
+_MALFORMED: Final = re.compile(r"(MALFORMED|WRONGTYPE) (.*?)(?: script: .*)?", re.DOTALL)
 """How an error begins that a script raises for what another hand has done to a key."""
+
+
+SHOWN_KEYS: Final = 8
 
 
 class Script:
@@ -53,7 +56,10 @@ class Script:
             match = _MALFORMED.fullmatch(str(error))
             if match is None:
                 raise
-            raise Malformed(match[1]) from error
+            if match[1] == "MALFORMED":
+                raise Malformed(match[2]) from error
+            named = ", ".join(keys[:SHOWN_KEYS])
+            raise Malformed(f"{self.name}: one of its keys holds another type than it should: {named}, …") from error
 
     def queue(self, pipe: Pipeline, keys: Sequence[str], args: Sequence[Any]) -> None:
         """Puts it into a MULTI, which is to be executed in a `Write`. The text goes along: in there nobody could say

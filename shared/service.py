@@ -16,7 +16,15 @@ import redis
 from redis.exceptions import ResponseError
 
 from playhead.connection import connect, connect_to_one, shown_url, text
-from playhead.errors import Fenced, InvalidInput, PlayheadError, RedisRefused, RedisUnavailable, SessionNotFound
+from playhead.errors import (
+    Fenced,
+    InvalidInput,
+    Malformed,
+    PlayheadError,
+    RedisRefused,
+    RedisUnavailable,
+    SessionNotFound,
+)
 from playhead.keys import SESSIONS, Keys
 from playhead.server import evicts, writes_refused
 from shared.health import Progress
@@ -85,6 +93,7 @@ class Service:
         self._serving: dict[str, threading.Thread] = {}
         self._outage = Outage()
         self._complaint: str | None = None
+        self._unlisted = ""
         self._progress = Progress(settings.health_dir)
         self._failing: dict[str, _Failure] = {}
         self._asked_s: dict[str, float] = {}
@@ -131,7 +140,7 @@ class Service:
 
     def _look(self, client: redis.Redis) -> None:
         self._serving = {name: thread for name, thread in self._serving.items() if thread.is_alive()}
-        listed = {text(member) for member in client.smembers(SESSIONS)}
+        listed = self._listed(client)
         for gone in self._failing.keys() - listed:
             self._has_nothing_more(gone)
         for name in listed - self._serving.keys():
@@ -159,11 +168,27 @@ class Service:
         elif now_s - failure.elsewhere_s >= SETTLED_S:
             self._has_nothing_more(name)
 
+    def _listed(self, client: redis.Redis) -> set[str]:
+        """The names of all sessions. Where another hand has made something else of that key, those that are served go
+        on, and no other is found.
+        """
+        try:
+            members = client.smembers(SESSIONS)
+        except ResponseError as error:
+            if self._unlisted != str(error):
+                self._unlisted = str(error)
+                LOG.error("the key %s is not as it should be: %s; no new session is served", SESSIONS, error)
+            return set(self._serving)
+        if self._unlisted:
+            self._unlisted = ""
+            LOG.info("the key %s is as it should be again", SESSIONS)
+        return {text(member) for member in members}
+
     def _takes(self, lease: Lease) -> bool:
         """Whether the lease could be had. One session with a broken key must not end the service of the others."""
         try:
             return (self._wanted is None or self._wanted(lease.client, lease.keys)) and lease.acquire()
-        except ResponseError as error:
+        except (ResponseError, Malformed) as error:
             reason = f"the session's keys are not as they should be: {error}"
             if self._has_failed(lease.keys.session, reason):
                 SessionLog(LOG, lease.keys.session).error("%s", reason)
@@ -196,7 +221,8 @@ class Service:
             failed = True
             reason = str(error) if isinstance(error, PlayheadError) else f"{type(error).__name__}: {error}"
             if self._has_failed(name, reason):
-                log.exception("serving the session failed; it is taken up again")
+                known = isinstance(error, PlayheadError)
+                log.error("serving the session failed; it is taken up again: %s", reason, exc_info=not known)
             self._say(lease, reason)
         finally:
             if not failed:
