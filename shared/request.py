@@ -106,6 +106,8 @@ def _staged(given: Any) -> StagedSymbol:
         (typed(interval, str, what="an interval"), typed(label, str, what="a day"))
         for interval, label in counts["data"]
     )
+    if len(set(data)) < len(data):
+        raise ValueError("a part of its session data comes twice")
     return StagedSymbol(**counts | {"data": data})
 
 
