@@ -12,6 +12,7 @@ from playhead.session import Session
 from shared.redis_server import RedisServer
 from shared.sources.registry import open_source
 from tests.conftest import started
+from tests.integration.test_recorder import DAYS, begin, emitted, wait_until_recorded, written
 from tests.support.services import Service, Services
 from tests.support.sessions import own_sessions
 from tests.support.story import read
@@ -156,3 +157,18 @@ def test_an_addition_in_progress_is_finished_after_the_outage_and_the_pause_ends
     assert read(session, "AAPL") == open_source("sample:").get_bars("AAPL", "5s", OPEN_MS, CLOSE_MS)
     check_whole(session, consumer)
     assert "Traceback" not in "".join(map(logs.text, logs.of))
+
+
+@pytest.mark.parametrize("name", ["killed", "memory-full", "disk-full"])
+def test_a_recording_has_every_tick_once(server: RedisServer, system: System, tmp_path: Path, name: str) -> None:
+    with begin(system, tmp_path, end=DAYS.date, speed=600.0) as session:
+        files = tmp_path / system.name
+        wait_until(lambda: any(files.glob("*.parquet")), TIMEOUT_S, "the first file")
+        logs = Logs(system.services)
+        with TROUBLES[name](server):
+            wait_until(lambda: "coordinator" in {each.role for each in logs.saying(GONE)}, TIMEOUT_S, "notice")
+        wait_until(lambda: len(logs.saying(BACK)) == len(logs.saying(GONE)), TIMEOUT_S, "all to be back")
+        play_to_the_end(session)
+        wait_until_recorded(system)
+        assert written(files) == emitted(system)
+        logs.check()
