@@ -3,6 +3,8 @@
     PLAYHEAD_CRASH_AT=advance:before      dies when it is about to run the script `advance`
     PLAYHEAD_CRASH_AT=commit:after:2      dies when the server has carried out the second one, and nobody knows it yet
 
+With PLAYHEAD_CRASH_BY=SIGSTOP it is suspended there, and goes on when somebody says so.
+
 Every write to Redis, and every file of a recording, goes through a `Write`; a test refuses any other.
 """
 
@@ -15,6 +17,7 @@ from types import TracebackType
 from typing import Final
 
 VARIABLE: Final = "PLAYHEAD_CRASH_AT"
+SIGNAL_VARIABLE: Final = "PLAYHEAD_CRASH_BY"
 BEFORE: Final = "before"
 AFTER: Final = "after"
 
@@ -70,7 +73,8 @@ class _Trap:
             with self._lock:
                 self._left -= 1
                 if self._left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    signal.pthread_kill(threading.get_ident(), _signal)  # this thread gets no further
 
 
+_signal: Final = signal.Signals[os.environ.get(SIGNAL_VARIABLE, "SIGKILL")]
 _trap: Final = _Trap(os.environ.get(VARIABLE))

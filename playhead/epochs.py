@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from playhead.connection import text
-from playhead.entries import order
+from playhead.entries import is_entry, order
 
 KEPT: Final = 1_000
 """Epochs that are kept, as the script `acquire` says."""
@@ -21,8 +21,9 @@ Epochs = tuple[tuple[str, str], ...]
 
 
 def decode(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Epochs:
-    """The entries of the stream `epochs`."""
-    return tuple((text(fields[b"epoch"]), text(fields[b"after"])) for _, fields in entries)
+    """The entries of the stream `epochs`; those of another hand do not count."""
+    found = ((text(fields.get(b"epoch", b"")), text(fields.get(b"after", b""))) for _, fields in entries)
+    return tuple((epoch, after) for epoch, after in found if epoch and is_entry(after))
 
 
 def parted_after(known: Epochs, now: Epochs) -> str | None:

@@ -32,6 +32,7 @@ from shared.lease import Lease
 from shared.logs import SessionLog
 from shared.outage import Outage
 from shared.settings import Settings
+from shared.standby import Standby
 from shared.trouble import Trouble
 
 LOG: Final = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class Service:
             signal.signal(number, self._stop)
         client = connect(self._settings.redis_url)
         LOG.info("serving sessions at %s", shown_url(self._settings.redis_url))
+        Standby(self._settings.redis_url, self._stopping).start()
         met = False
         while not self._stopping.is_set():
             asked_s = time.monotonic()

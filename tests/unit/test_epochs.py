@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.entries import order
-from playhead.epochs import KEPT, Epochs, parted_after
+from playhead.epochs import KEPT, Epochs, decode, parted_after
 from tests.conftest import REPOSITORY
 
 FIRST = (("a", "0-0"), ("b", "50-0"))
@@ -36,6 +36,12 @@ def test_two_lists_part_where_the_first_epoch_begins_that_is_not_in_both(
     known: Epochs, now: Epochs, parted: str | None
 ) -> None:
     assert parted_after(known, now) == parted
+
+
+def test_entries_of_another_hand_are_no_epochs() -> None:
+    good = {b"epoch": b"a", b"after": b"5-0"}
+    odd = [{}, {b"epoch": b"b"}, {b"epoch": b"", b"after": b"1-0"}, {b"epoch": b"c", b"after": b"\xff"}]
+    assert decode((b"1-0", fields) for fields in [*odd, good, *odd]) == (("a", "5-0"),)
 
 
 def test_epochs_that_are_not_kept_any_more_do_not_count() -> None:
@@ -91,4 +97,4 @@ def test_a_reader_is_told_if_what_it_has_read_is_not_there_any_more_and_not_told
 
 def test_as_many_are_kept_as_the_script_says() -> None:
     script = (REPOSITORY / "shared" / "lua" / "acquire.lua").read_text("utf-8")
-    assert f"'MAXLEN', {KEPT}," in script
+    assert f"'MAXLEN', {KEPT})" in script

@@ -1,0 +1,42 @@
+"""A client for who keeps in mind what a server has: it never changes to another one, or to another state of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from playhead.connection import connect, connect_to_one
+from playhead.errors import RedisUnavailable
+from shared.redis_server import RedisServer
+
+RESTARTED = "it was started again, or another server has taken its place"
+
+
+def test_a_server_that_was_started_again_is_another_one_however_often_it_is_asked(own_server: RedisServer) -> None:
+    with connect_to_one(own_server.url) as client, connect(own_server.url) as patient:
+        assert client.set("a", 1)
+        assert patient.get("a") == b"1"
+        own_server.kill()
+        own_server.restart()
+        for _ in range(3):
+            with pytest.raises(RedisUnavailable, match=RESTARTED):
+                client.get("a")
+        assert patient.get("a") == b"1"
+    with connect_to_one(own_server.url) as client:
+        assert client.get("a") == b"1"
+
+
+def test_a_replica_that_has_become_a_master_is_another_one(own_server: RedisServer) -> None:
+    with connect_to_one(own_server.url) as client, connect(own_server.url) as other:
+        client.ping()
+        other.execute_command("REPLICAOF", "127.0.0.1", own_server.port)
+        other.execute_command("REPLICAOF", "NO", "ONE")
+        other.client_kill_filter(_type="normal", skipme=True)
+        with pytest.raises(RedisUnavailable, match=RESTARTED):
+            client.ping()
+
+
+def test_a_connection_that_broke_is_made_anew_to_the_same_server(own_server: RedisServer) -> None:
+    with connect_to_one(own_server.url) as client, connect(own_server.url) as other:
+        client.set("a", 1)
+        other.client_kill_filter(_type="normal", skipme=True)
+        assert client.get("a") == b"1"
