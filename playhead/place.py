@@ -74,6 +74,12 @@ class Place:
         state, _ = self._patience.get(self._look)
         self.check(state)
 
+    def kept_of(self, entry: str, epoch: str) -> str | None:
+        """The last notification that is still there of those up to one that was read in an epoch; `None` for all."""
+        at = next((at for at, (each, _) in enumerate(self._epochs) if each == epoch), -1)
+        kept = epochs.parted_after(self._epochs[: at + 1], self._epochs)
+        return kept if kept is not None and order(kept) < order(entry) else None
+
     def lost(self, kept: str) -> HistoryLost:
         """The error of a reader that has read more than what is kept of that."""
         goes_on = "after the position that is saved for it" if self._registered else "from the end"

@@ -55,14 +55,16 @@ class Files:
         self._events: dict[str, list[dict[str, Any]]] = {each["first"]: each["events"] for each in footers}
         self.through = footers[-1]["last"] if footers else BEGINNING
         """The last notification that is in a file."""
+        self.epoch = footers[-1].get("epoch", "") if footers else ""
+        """The epoch of the session in which that was read."""
         self._write_events()
 
-    def write(self, part: Part) -> None:
-        """Writes a part as far as it is. Raises `Fenced` where the session is another recorder's."""
+    def write(self, part: Part, epoch: str) -> None:
+        """Writes a part as far as it is, read in an epoch. Raises `Fenced` where the session is another recorder's."""
         events = [said_of(event) for event in part.events]
         footer = {"session": self._session, "history": self._history, "first": part.first, "last": part.last}
-        self._write_table(part_name(part.first), part.table(), footer | {"events": events})
-        self.through = part.last
+        self._write_table(part_name(part.first), part.table(), footer | {"epoch": epoch, "events": events})
+        self.through, self.epoch = part.last, epoch
         if events != self._events.get(part.first, []):
             self._events[part.first] = events
             self._write_events()

@@ -88,6 +88,15 @@ class Following:
         self._place.read = lost[1]
         return lost
 
+    @property
+    def epoch(self) -> str:
+        """The epoch in which all that was read is there."""
+        return self._place.epoch
+
+    def kept_of(self, entry: str, epoch: str) -> str | None:
+        """The last notification that is still there of those up to one that was read in an epoch; `None` for all."""
+        return self._place.kept_of(entry, epoch)
+
     def acknowledge(self, entry: str) -> None:
         """Says that all up to an entry is written. Raises `ConsumerNameTaken`."""
         if order(entry) > order(self.acknowledged):

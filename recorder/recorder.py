@@ -115,9 +115,15 @@ class Recorder:
 
     def _record(self, following: Following) -> None:
         if self._files is None:
-            self._files = Files(
-                self._directory, self._keys.session, following.history, following.holder, following.holds
-            )
+            files = Files(self._directory, self._keys.session, following.history, following.holder, following.holds)
+            kept = following.kept_of(files.through, files.epoch) if files.epoch else None
+            if kept is not None:
+                raise OtherRecording(
+                    f"the server has lost its last writes: what came after {kept} is gone, or comes again and may "
+                    f"differ, and the files in {files.directory} go up to {files.through}; move them away, and "
+                    "recording goes on"
+                )
+            self._files = files
             self._log.info("recording in %s after %s", self._files.directory, self._files.through)
         if self._part is not None and (self._part.is_full or time.monotonic() - self._since_s > WRITE_S):
             self._write(self._part, following, self._files)
@@ -156,7 +162,7 @@ class Recorder:
 
     def _write(self, part: Part, following: Following, files: Files) -> None:
         """Writes and acknowledges what has come. A part that is not full grows on under its name."""
-        files.write(part)
+        files.write(part, following.epoch)
         self._unwritten, self._since_s = False, math.inf
         if part.is_full:
             self._part = None

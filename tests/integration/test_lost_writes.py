@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,9 @@ from playhead.connection import text
 from playhead.errors import ConsumerNameTaken, HistoryLost
 from playhead.session import Session
 from playhead.subscription import Subscription
+from recorder.recorder import Recorder
 from shared.lease import Lease
+from shared.settings import Settings
 from tests.support.rollback import Saved
 from tests.support.tape import Tape
 from tests.support.waiting import wait_until
@@ -207,3 +211,69 @@ def test_a_name_that_another_process_has_taken_is_no_loss(tape: Tape, session: S
         tape.client.hset(tape.keys.consumer("c"), "holder", "another")
         with pytest.raises(ConsumerNameTaken):
             items.acknowledge()
+
+
+@pytest.fixture
+def recorded(redis_url: str, session_name: str, tmp_path: Path) -> Iterator[Tape]:
+    """A session that is to be recorded."""
+    tape = Tape(redis_url, session_name)
+    tape.config = replace(tape.config, record=str(tmp_path))
+    take_over(tape.create().begin())
+    yield tape
+    tape.close()
+
+
+def recorder(tape: Tape, url: str) -> Recorder:
+    """A recorder that has taken the session."""
+    tape.client.delete(tape.keys.lease("recorder"))
+    lease = Lease(tape.client, tape.keys, "recorder", 60_000)
+    assert lease.acquire()
+    return Recorder(tape.client, lease, Settings(url, url))
+
+
+def steps(recorder: Recorder, until: Callable[[], bool]) -> None:
+    """Steps until something is so."""
+
+    def stepped() -> bool:
+        recorder.step()
+        return until()
+
+    wait_until(stepped, 30, "the recorder")
+
+
+def test_a_recorder_does_not_mix_what_the_server_has_lost_with_what_comes_anew(
+    recorded: Tape, redis_url: str, tmp_path: Path
+) -> None:
+    tape = recorded
+    kept = tape.ticks(2)[-1]
+    saved = Saved(tape.client, tape.keys)
+    last = tape.ticks(3)[-1]
+    before = recorder(tape, redis_url)
+    steps(before, lambda: tape.cursor("recorder") == last)
+    lose(tape, saved)
+    tape.ticks(6)
+    after = recorder(tape, redis_url)
+    steps(after, lambda: bool(tape.client.hexists(tape.keys.state, "recording_error")))
+    said = text(tape.client.hget(tape.keys.state, "recording_error") or b"")
+    assert f"what came after {kept} is gone" in said
+    assert f"go up to {last}; move them away" in said
+    (tmp_path / tape.keys.session).rename(tmp_path / "away")
+    steps(after, lambda: not tape.client.hexists(tape.keys.state, "recording_error"))
+    after.close()
+    before.close()
+
+
+def test_a_recorder_that_had_written_nothing_of_what_is_lost_goes_on(recorded: Tape, redis_url: str) -> None:
+    tape = recorded
+    last = tape.ticks(2)[-1]
+    before = recorder(tape, redis_url)
+    steps(before, lambda: tape.cursor("recorder") == last)
+    before.close()
+    saved = Saved(tape.client, tape.keys)
+    tape.ticks(2)
+    lose(tape, saved)
+    last = tape.ticks(3)[-1]
+    after = recorder(tape, redis_url)
+    steps(after, lambda: tape.cursor("recorder") == last)
+    assert not tape.client.hexists(tape.keys.state, "recording_error")
+    after.close()
