@@ -76,6 +76,7 @@ class SessionInfo:
     does not matter; it has waited for longer than a second for the consumers in `waiting_for`. `scheduled` are the
     commands that wait for their market time, in their order. `run_hash` is there once the session has ended: equal ones
     mean equal runs.
+    `skipped` counts entries of other hands that were taken out of the session's streams.
     `recording_error` says why the ticks cannot be written to files just now, `troubles` what else keeps a service from
     going on with the session: it goes on by itself once that is mended.
     """
@@ -100,6 +101,7 @@ class SessionInfo:
     run_hash: str | None = None
     recording_error: str | None = None
     troubles: tuple[Trouble, ...] = ()
+    skipped: int = 0
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -180,6 +182,7 @@ def _info(
         run_hash=state.get("run_hash") if status in ENDED else None,
         recording_error=state.get("recording_error"),
         troubles=() if status in OVER else troubled,
+        skipped=_whole(state.get("skipped")) or 0,
     )
 
 
