@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import redis
 
-from playhead.errors import RedisUnavailable
+from playhead.errors import RedisRefused
 
 NO_EVICTION: Final = "noeviction"
 MIB: Final = 1 << 20
@@ -46,7 +46,7 @@ def _info(client: redis.Redis, *sections: str) -> Mapping[str, Any]:
     """Nothing where the server may not be asked."""
     try:
         said: Mapping[str, Any] = client.info(*sections)
-    except (RedisUnavailable, redis.ResponseError):
+    except (RedisRefused, redis.ResponseError):
         return {}
     return said
 
