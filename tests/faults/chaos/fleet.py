@@ -22,8 +22,8 @@ CLIENT: Final = f"{Role.CLIENT}-0"
 LOGS_KEPT: Final = 6
 """Logs of processes that have died, of each name."""
 LIMITS: Final = {"feed_ticks_ahead": 24, "retained_ticks": 100, "consumer_silence_ms": 120_000}
-"""So few ticks that the producer is at work until shortly before the end, and that the clock has to wait for consumers: for
-as long as it takes to start one again on a busy machine, since one that is dropped misses ticks, as it should."""
+"""So few ticks that the producer is at work until shortly before the end, and that the clock has to wait for consumers:
+for as long as it takes to start one again on a busy machine, since one that is dropped misses ticks, as it should."""
 
 
 def names(*roles: Role) -> Iterator[str]:
