@@ -75,7 +75,7 @@ def planned(seed: int, kinds: frozenset[Kind] = ALL_KINDS) -> Plan:
 
 def _config(random: Random, lasts_s: float) -> SessionConfig:
     first = last = random.choice(_DAYS)
-    interval, derive = random.choice([("5m", ("15m",)), ("5m", ()), ("2m", ()), ("3m", ("30m",))])
+    interval, derive = random.choice([("5m", ("15m",)), ("5m", ()), ("10m", ()), ("3m", ("30m",))])
     history = 0
     if random.random() < 0.25:
         interval, derive, history, last = "15m", ("1h",), random.choice([0, 1]), _LAST_DAY
