@@ -38,21 +38,25 @@ class Checks:
         self._state, self._holds, self._operation, self._notifications, self._replies = (
             key.encode() for key in (keys.state, keys.holds, keys.operation, keys.notifications, keys.replies)
         )
+        self._leases = {role: keys.lease(role).encode() for role in FENCED}
+        self._owners: dict[tuple[str, bytes], bytes] = {}
         self._noted = (0, 0)
         self._replied = (0, 0)
 
     def watch(self, call: Call, action: Callable[[], Any]) -> Any:
         """Carries out a step of a call and looks at what it did. Raises `Violation`."""
         store = self._store
+        leases = {role: store.string(key) for role, key in self._leases.items()}
         writes = store.writes
         state = store.values.get(self._state) or {}
-        clock, holds = state.get(b"clock_ms"), frozenset(store.values.get(self._holds) or ())
+        clock, stop = state.get(b"clock_ms"), state.get(b"stop_ms")
+        holds = frozenset(store.values.get(self._holds) or ())
         try:
             return action()
         finally:
             if store.writes != writes and self.first is None:
                 try:
-                    self._after(call, clock, holds)
+                    self._after(call, clock, stop, holds, leases)
                 except Violation as violation:
                     self.first = violation
                     raise
@@ -65,14 +69,25 @@ class Checks:
                 return there
         return self._initial
 
-    def _after(self, call: Call, clock: bytes | None, holds: frozenset[bytes]) -> None:
+    def _after(
+        self,
+        call: Call,
+        clock: bytes | None,
+        stop: bytes | None,
+        holds: frozenset[bytes],
+        leases: Mapping[str, bytes | None],
+    ) -> None:
         state = self._store.values.get(self._state) or {}
         now = state.get(b"clock_ms")
         operation = self._store.values.get(self._operation) or {}
+        after = frozenset(self._store.values.get(self._holds) or ())
         self._check_credential(call, state, operation)
+        self._check_leases(call, leases, state)
         if now != clock:
             self._check_move(call, clock, now, holds)
-        self._check_holds(call, holds, frozenset(self._store.values.get(self._holds) or ()), state, operation)
+            if stop is not None and int(now or 0) >= int(stop) and b"user" not in after:
+                raise Violation(f"1 stops: {call.name} has reached the one at {int(stop)}, and nothing holds the clock")
+        self._check_holds(call, holds, after, state, operation)
         inactive = state.get(b"active") == b"0"
         if inactive != (bool(operation) or b"warming" in state):
             raise Violation(f"2 half a catch-up: after {call.name} the session is {'in' * inactive}active")
@@ -90,6 +105,17 @@ class Checks:
             raise Violation(
                 f"6 attempts: {call.process.name} has changed something by {call.name} under an old attempt"
             )
+
+    def _check_leases(self, call: Call, before: Mapping[str, bytes | None], state: Mapping[bytes, bytes]) -> None:
+        """A lease changes hands only where nobody holds it, and never with the token of another owner."""
+        for role, key in self._leases.items():
+            owner, token = self._store.string(key), state.get(f"{role}_token".encode())
+            if owner is None or token is None or owner == before[role]:
+                continue
+            if before[role] is not None:
+                raise Violation(f"6 leases: {call.name} has taken the lease of a {role} from another that holds it")
+            if self._owners.setdefault((role, token), owner) != owner:
+                raise Violation(f"6 fencing: {call.name} has given the token of one {role} to another")
 
     def _check_move(self, call: Call, clock: bytes | None, now: bytes | None, holds: frozenset[bytes]) -> None:
         if call.name not in MOVES:
