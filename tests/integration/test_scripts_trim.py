@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from coordinator.consumers import Consumers
 from coordinator.store import WAITED_FOR_MS
 from tests.support.bench import Bench
 from tests.support.tape import MINUTE_MS, OPEN_MS
@@ -98,3 +99,13 @@ def test_a_consumer_that_was_left_behind_and_shows_life_again_is_not_waited_for(
     consumer(bench, "asleep", first)  # what it would have to read next is gone
     assert bench.store.trim(bench.load(), third) == ()
     assert bench.client.hexists(bench.keys.consumers, "asleep")
+
+
+def test_who_has_shown_life_since_it_was_looked_for_is_not_dropped(bench: Bench) -> None:
+    bench.open()
+    for name, silent_ms in (("alive", 0), ("dead", WAITED_FOR_MS * 2)):
+        consumer(bench, name, f"{OPEN_MS}-1", silent_ms)
+    dead_ms = bench.operations.server_ms() - WAITED_FOR_MS
+    assert Consumers(bench.store).drop(["alive", "dead"], dead_ms) == ("dead",)
+    assert bench.client.hkeys(bench.keys.consumers) == [b"alive"]
+    assert [kind for _, kind in bench.events()] == ["day-opened", "consumer-dropped"]
