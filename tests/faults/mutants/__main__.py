@@ -24,6 +24,8 @@ from tests.faults.mutants.trial import Result, run
 
 TAIL: Final = 40
 """Lines of the output of a check that are shown where it was no good."""
+SHOWN: Final = 150
+"""Characters of what a check has found."""
 ANYTHING: Final = ""
 """What a check that was given by hand has to say: it is enough that it fails."""
 
@@ -87,7 +89,7 @@ def _tried(pool: ThreadPoolExecutor, mutants: Sequence[Mutant]) -> Iterator[Tria
     width = max(len(mutant.name) for mutant in mutants)
     for future in as_completed([pool.submit(_try, mutant) for mutant in mutants]):
         for trial in future.result():
-            outcome = trial.missed or f"caught by {trial.check.finds or trial.check.command}"
+            outcome = trial.missed or f"caught by {trial.check.finds or _said(trial.output)}"
             print(f"{trial.mutant.name:{width}}  {trial.seconds:4.0f} s  {outcome}", flush=True)
             if trial.missed:
                 print(f"    {trial.check.command}\n{_tail(trial.output)}", flush=True)
@@ -106,6 +108,12 @@ def _try(mutant: Mutant) -> list[Trial]:
 
 def _tail(output: str) -> str:
     return "\n".join(f"    {line}" for line in output.splitlines()[-TAIL:])
+
+
+def _said(output: str) -> str:
+    """The one line of the output that says what was found: the last one, but for pytest's, which counts."""
+    lines = output.splitlines() or [""]
+    return next((line for line in lines if line.startswith("FAILED ")), lines[-1])[:SHOWN]
 
 
 def _refuse(why: str) -> int:

@@ -18,6 +18,7 @@ FAILED: Final = 1
 """The exit code of a check that has found something, of pytest too. It has others for what it could not even begin."""
 BROKEN: Final = (
     "SyntaxError:",
+    "IndentationError:",
     "ImportError:",
     "ModuleNotFoundError:",
     "NameError:",
