@@ -21,7 +21,7 @@ from tests.support.tape import MINUTE_MS, OPEN_MS
 DATE = date(2025, 7, 2)
 CONFIG = SessionConfig((SymbolConfig("AAPL"), SymbolConfig("RIVN")), DATE, DATE, run_until="12:06")
 LIMITS = {"feed_ticks_ahead": 24, "batch_ticks": 4, "job_attempts": 1}
-SHARE = INPUTS // 12
+SHARE = INPUTS // 9
 """Inputs of each test here."""
 AT_ONCE = 8
 """Inputs between two steps of the session."""
