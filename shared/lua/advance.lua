@@ -20,7 +20,6 @@ local runs, ticks = tonumber(ARGV[9]), tonumber(ARGV[10])
 local bars = 5 + feeds
 expect({'hash', 'set', 'stream', 'zset', 'stream'})
 for k = 6, bars do expect_type(KEYS[k], 'stream') end
-for k = bars + 1, #KEYS do expect_type(KEYS[k], 'hash') end
 check_emit(state)
 number_in(state, 'stop_ms')
 entry_in(state, 'published')
@@ -50,17 +49,23 @@ end
 local feed_at = 14 + 2 * days
 local run_at = feed_at + feeds
 local tick_at = run_at + 3 * runs
+-- The bars come first: whether all of their keys are hashes is not asked beforehand, since they are many. Where one is
+-- not, what was written is taken back.
+for at = run_at, run_at + 3 * (runs - 1), 3 do
+  local done = redis.pcall('HSET', KEYS[bars + tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2])
+  if type(done) == 'table' then
+    for back = run_at, at - 3, 3 do redis.call('HDEL', KEYS[bars + tonumber(ARGV[back])], ARGV[back + 1]) end
+    expect_type(KEYS[bars + tonumber(ARGV[at])], 'hash')
+    error(done)
+  end
+end
 local last = now[6] or '0-0'
--- The ticks come first: an id that the stream refuses ends the script before anything has been written.
 for _ = 1, ticks do
   local id = ARGV[tick_at] .. '-0'
   local fields = 2 * tonumber(ARGV[tick_at + 1])
   append(state, notifications, last, id, {unpack(ARGV, tick_at + 2, tick_at + 1 + fields)})
   last = id
   tick_at = tick_at + 2 + fields
-end
-for at = run_at, run_at + 3 * (runs - 1), 3 do
-  redis.call('HSET', KEYS[bars + tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2])
 end
 for n = 1, feeds do
   if ARGV[feed_at + n - 1] == 'drop' then

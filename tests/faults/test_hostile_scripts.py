@@ -9,7 +9,7 @@ import redis
 from redis.exceptions import ResponseError
 
 from playhead.connection import text
-from playhead.errors import PlayheadError
+from playhead.errors import Malformed, PlayheadError
 from playhead.keys import Keys
 from tests.support.bench import OPERATION, Bench
 from tests.support.calls import CALLS
@@ -144,3 +144,20 @@ def test_no_entry_of_another_hand_keeps_a_script_from_its_work(
         bench.store._calls = calls
         assert call() == expected
         tally.count("entries of other hands", "accepted")
+
+
+@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize("symbol", ["AAPL", "MSFT"])
+def test_a_tick_whose_bars_cannot_all_be_written_writes_none_of_them(bench: Bench, how: str, symbol: str) -> None:
+    bench.open()
+    assert bench.advance(2) == "ok"
+    key = bench.keys.bars(symbol, "1m", DAY)
+    whole = bench.client.dump(key)
+    SPOILT[how](bench.client, key)
+    before = bench.dump()
+    with pytest.raises(Malformed, match=f"bars:{symbol}:1m"):
+        bench.advance(2)
+    assert bench.dump() == before
+    bench.client.delete(key)
+    bench.client.restore(key, 0, whole or b"")
+    assert bench.advance(2) == "ok"
