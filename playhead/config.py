@@ -164,7 +164,7 @@ def decode(text: bytes) -> SessionConfig:
             "symbols": tuple(_symbol(each) for each in given["symbols"]),
             "date": parse_date(given["date"]),
             "end": parse_date(given["end"]),
-            "speed": parse_speed(given["speed"]),
+            "speed": parse_speed(typed(given["speed"], str, what="speed")),
             "derive": _texts(given.get("derive", []), "derive"),
             "script": tuple(_scripted(each) for each in given.get("script", ())),
             "expect": _texts(given.get("expect", []), "expect"),

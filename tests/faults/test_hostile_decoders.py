@@ -229,6 +229,26 @@ def test_a_decoder_raises_what_it_documents_and_nothing_else(kind: str, tally: T
     decode()
 
 
+FOUND: tuple[tuple[str, Any], ...] = (
+    ("configs", config.encode(CONFIG).replace('"speed":"60"', '"speed":1' + "0" * 400).encode()),
+    (
+        "manifests",
+        MANIFEST.encode().replace('[["1m","2025-07-02"]]', '[["1m","2025-07-02"],["1m","2025-07-02"]]').encode(),
+    ),
+    ("notifications", (b"1-0", {b"type": b"tick"})),
+    ("runs", {b"0": BARS[:23], b"60000": BARS[:23]}),
+    ("moments", b"9999-12-31 23:59"),
+    ("symbols", b'{"calendar":"XNYS","zone":"UTC","added_entry":"now"}'),
+)
+"""What this fuzzing has found, each once an error of another kind, or none."""
+
+
+@pytest.mark.parametrize(("kind", "found"), FOUND, ids=[kind for kind, _ in FOUND])
+def test_what_once_got_through_is_refused(kind: str, found: Any) -> None:
+    with pytest.raises(DECODERS[kind].may_raise):
+        DECODERS[kind].decode(found)
+
+
 MIB = 1 << 20
 DEEP = b"[" * MIB
 LONG = b"A" * (10 * MIB)
