@@ -41,6 +41,8 @@ NAME: Final = "takeover"
 CONFIG: Final = SessionConfig((SymbolConfig("RIVN"),), date(2024, 1, 2), date(2024, 12, 27), speed=6_000)
 LIMITS: Final = {"feed_ticks_ahead": 32, "retained_ticks": 1_000_000}
 WORKERS: Final = (0, 1)
+SETTLED_S: Final = 3.0
+"""How long a process has stood by before it takes over."""
 TIMEOUT_S: Final = 60.0
 POLL_S: Final = 0.001
 LONG_S: Final = 600.0
@@ -84,6 +86,7 @@ class Benchmark:
 
     def takeover(self, role: str, death: str, stream: str) -> float:
         """How long nothing comes in a stream once the process that writes it has died."""
+        time.sleep(SETTLED_S)
         wait_until(lambda: self._moves(stream), TIMEOUT_S, f"{stream} to move")
         serving = self._serving(role)
         begun_s = time.monotonic()

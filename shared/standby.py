@@ -33,11 +33,12 @@ class Standby:
 
     def _run(self) -> None:
         with connect(self._url) as client:
-            while not self._stopping.wait(LOOK_S):
+            while not self._stopping.is_set():
                 with suppress(RedisUnavailable):
                     for name in client.smembers(SESSIONS):
                         with suppress(PlayheadError, ResponseError):  # whoever serves it says what is wrong with it
                             self._get_ready(client, text(name))
+                self._stopping.wait(LOOK_S)
 
     def _get_ready(self, client: redis.Redis, name: str) -> None:
         keys = Keys(name)
