@@ -67,7 +67,7 @@ def in_script(name: str, right: str, wrong: str) -> Plant:
         monkeypatch.setattr(planted, "_text", text.replace(right, wrong))
         monkeypatch.setattr(planted, "_digest", f"{name}, planted")
         monkeypatch.setattr(store, of, planted)
-        monkeypatch.setattr(world, "SCRIPTS", [*world.SCRIPTS, (name, planted._text)])
+        monkeypatch.setitem(world.NAMES, planted._text.encode(), name)
 
     return plant
 

@@ -11,13 +11,14 @@ from typing import Any
 from lupa.lua51 import LuaRuntime, lua_type
 
 from tests.faults.model.fault import StoreError
-from tests.faults.model.store import Status, Store
+from tests.faults.model.store import COMMANDS, Status, Store
 
 _lua = LuaRuntime(encoding=None, unpack_returned_tuples=False, register_eval=False, register_builtins=False)
 _store: list[Store] = []
 """The store that the script which runs just now works on."""
 
 
+@cache
 def digest(text: bytes) -> bytes:
     """What the server knows a script by."""
     return sha1(text, usedforsecurity=False).hexdigest().encode()
@@ -41,19 +42,25 @@ def _compiled(text: bytes) -> Callable[..., Any]:
 
 def _call(name: bytes, *args: Any) -> Any:
     """`redis.call`. A script sees flat lists where the protocol has maps, and numbers as text where it has doubles."""
-    given = [b"%d" % arg if type(arg) is int else arg if type(arg) is bytes else b"%.17g" % arg for arg in args]
+    given = [arg if type(arg) is bytes else b"%d" % arg if type(arg) is int else b"%.17g" % arg for arg in args]
     store = _store[-1]
-    match name:
-        case b"HGETALL":
-            return _table([part for item in store.hgetall(*given).items() for part in item])
-        case b"ZRANGE" if len(given) > 3:
-            return _table([part for member, score in store.zrange(*given) for part in (member, b"%.17g" % score)])
-        case b"XREAD":
-            found = store.xread(*given)
-            return _value(found and [[key, entries] for key, entries in found.items()])
-        case b"XINFO":
-            return _table([part for item in store.xinfo_stream(*given[1:]).items() for part in item])
-    return _value(store.run((name, *given)))
+    if name in _DIFFERENT:
+        return _value(_DIFFERENT[name](store, *given))
+    return _value(COMMANDS[name](store, *given))
+
+
+def _zrange(store: Store, *given: bytes) -> list[bytes]:
+    found = store.zrange(*given)
+    return [part for member, score in found for part in (member, b"%.17g" % score)] if len(given) > 3 else found
+
+
+_DIFFERENT: dict[bytes, Callable[..., Any]] = {
+    b"HGETALL": lambda store, key: [part for item in store.hgetall(key).items() for part in item],
+    b"ZRANGE": _zrange,
+    b"XREAD": lambda store, *given: [[key, entries] for key, entries in (store.xread(*given) or {}).items()] or None,
+    b"XINFO": lambda store, _, key: [part for item in store.xinfo_stream(key).items() for part in item],
+}
+"""Commands whose replies a script sees in another shape than a client."""
 
 
 def _pcall(*args: Any) -> Any:
@@ -75,15 +82,14 @@ def _error(value: Any, level: int = 1) -> None:
 
 def _value(reply: Any) -> Any:
     """A reply as a script sees it."""
+    kind = type(reply)
+    if kind is bytes or kind is int:
+        return reply
     if reply is None:
         return False
-    if type(reply) is Status:
+    if kind is Status:
         return _lua.table_from({b"ok": bytes(reply)})
-    return _table(reply) if type(reply) is list else reply
-
-
-def _table(items: Sequence[Any]) -> Any:
-    return _lua.table_from([_value(item) for item in items])
+    return _lua.table_from([_value(item) for item in reply]) if kind is list else reply
 
 
 def _reply(value: Any) -> Any:

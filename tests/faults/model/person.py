@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from playhead.commander import Commander
 from playhead.commands import Resume, Speed
 from playhead.connection import connect
 from playhead.errors import CommandRejected, CommandTimeout, InvalidInput, RedisUnavailable, SessionNotFound
 from playhead.keys import Keys
-from playhead.session import Session
 from tests.faults.model.plan import URL, Given, Plan
 
 HOLD: Final = "lunch"
@@ -32,6 +32,7 @@ class Person:
     def act(self) -> None:
         """All that the person does."""
         keys, client = Keys(self._session), connect(URL)
+        self._commander = Commander(client, keys)
         for given in self._plan.commands:
             time.sleep(given.after_ms / 1000)
             self.sent[given.id] = given
@@ -43,6 +44,7 @@ class Person:
             self._insist(lambda: client.srem(keys.holds, HOLD))
         number = 0
         while self._insist(lambda: client.hget(keys.state, "status")) not in OVER:
+            self._insist(lambda: client.srem(keys.holds, HOLD))  # placing it may have come late
             for command in (Speed(None), Resume()):
                 number += 1
                 self._give(Given(0, command, f"on-{number}", None, True, 1))
@@ -54,11 +56,10 @@ class Person:
         self.sent[given.id] = given
         while True:
             try:
-                with Session(self._session, URL) as session:
-                    if given.waits:
-                        session.send(given.command, given.id, timeout_s=2.0, at=given.at)
-                    else:
-                        session._commander._write(given.command, given.id, given.at)
+                if given.waits:
+                    self._commander.send(given.command, given.id, 2.0, given.at)
+                else:
+                    self._commander._write(given.command, given.id, given.at)
                 return
             except (CommandRejected, InvalidInput):
                 return

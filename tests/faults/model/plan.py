@@ -50,6 +50,9 @@ CALLS: Final = {
     "person": (1, 20),
 }
 """How often something happens to a call of a role, and how many calls it has in most sessions."""
+OUTSIDE: Final = 0.1
+OWN: Final = 0.7
+FIRST_CALLS: Final = 15
 KILL: Final = "is killed"
 SUSPEND: Final = "is suspended"
 LEAP: Final = "all sleep"
@@ -69,7 +72,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. `faults` says what happens to which call of a role; `disturbances` what at which step of all steps."""
+    """One run.
+
+    `faults` says what happens to which call of a role, `disturbances` what at which step of all steps. A call takes
+    `call_us`, workers stage parts of `part_bytes`, and `hands` is how often another hand holds the clock.
+    """
 
     seed: int
     tape: Tape
@@ -78,6 +85,7 @@ class Plan:
     faults: dict[tuple[str, int], str]
     disturbances: dict[int, str]
     call_us: int
+    part_bytes: int
     hands: int
 
     @classmethod
@@ -98,14 +106,15 @@ class Plan:
             faults=faults,
             disturbances=disturbances,
             call_us=random.choice((200, 1_000, 3_000)),
+            part_bytes=random.choice((1 << 20, 100)),
             hands=random.choice((0, 0, 1)),
         )
 
 
 def _call(random: Random) -> tuple[str, int]:
-    """A call of a role: which of its calls it is, is drawn so that most sessions have as many."""
+    """A call of a role, as often one of the first as any: a session begins, and windows are opened, only once."""
     (role,) = random.choices(list(CALLS), [weight for weight, _ in CALLS.values()])
-    return role, random.randrange(1, CALLS[role][1])
+    return role, random.randint(1, random.choice((FIRST_CALLS, CALLS[role][1])))
 
 
 def _settings(random: Random) -> Settings:
@@ -159,13 +168,19 @@ def _moments(random: Random, tape: Tape) -> Sequence[int]:
     """Market times at which something is worth doing: when bars close, a minute earlier and later, edges of hours."""
     closes = {at_ms + MINUTE_MS for starts in tape.starts.values() for at_ms in starts}
     edges = {edge for symbol in tape.starts for day in tape.hours(symbol).days for each in day.ranges for edge in each}
-    shifts = (-MINUTE_MS, 0, 0, MINUTE_MS, 7_000)
-    return sorted({at_ms + random.choice(shifts) for at_ms in closes | edges})
+    shifts = (-MINUTE_MS, 0, 0, 0, MINUTE_MS, 7_000)
+    hours = [tape.hours(each.symbol) for each in tape.config.symbols]
+    begin_ms, end_ms = min(each.open_ms for each in hours), max(each.close_ms for each in hours)
+    # Some lie outside of the session, and are refused.
+    found = [at_ms for at_ms in sorted(closes | edges) if begin_ms <= at_ms <= end_ms or random.random() < OUTSIDE]
+    return [at_ms + random.choice(shifts) for at_ms in found]
 
 
 def _given(random: Random, tape: Tape, moments: Sequence[int], number: int) -> Given:
     some = tuple(random.sample([*tape.starts, ABSENT], random.randint(1, 2)))
-    at = _text(random.choice(moments))
+    # Most telling is a time at which one of these very symbols has a bar that closes.
+    own = {start_ms + MINUTE_MS for symbol in some for start_ms in tape.starts.get(symbol, ())} & set(moments)
+    at = _text(random.choice(sorted(own) if own and random.random() < OWN else moments))
     kinds: tuple[tuple[Command, float], ...] = (
         (AddSymbol(some), 10),
         (RemoveSymbol(some), 4),
@@ -177,7 +192,7 @@ def _given(random: Random, tape: Tape, moments: Sequence[int], number: int) -> G
         (Stop(), 0.3),
     )
     (command,) = random.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])
-    timed = isinstance(command, AddSymbol | RemoveSymbol | Pause) and random.random() < 0.4
+    timed = isinstance(command, AddSymbol | RemoveSymbol | Pause) and random.random() < 0.5
     return Given(
         after_ms=random.choice((0, 5, 30, 100, 400)),
         command=command,

@@ -69,7 +69,7 @@ def run(seed: int, *, traced: bool = False) -> Result:
     begun_s = time.process_time()
     result = Result(seed, seeds=1)
     plan = Plan.of(seed)
-    world = World(plan)
+    world = World(plan, traced=traced)
     try:
         world.play()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what the seed has found

@@ -93,6 +93,14 @@ class Scheduler:
         if self.current is not None and self.current.process is process:
             raise Killed
 
+    def end(self) -> None:
+        """Kills all that are left. What the run has made is then held by nobody any more."""
+        self.current = None
+        for thread in list(self._threads):
+            if not thread.over:
+                self.kill(thread.process)
+        self._threads.clear()
+
     def step(self) -> bool:
         """Lets one thread go on to where it hands over. False where there is none left."""
         now_us = self.now_us
@@ -115,10 +123,12 @@ class Scheduler:
         """Others may go first; time passes. Raises `Killed` where the process has died meanwhile."""
         self.now_us += self._call_us
         thread = self.current
-        if thread is not None:
+        if thread is None:
+            return
+        if thread.process.alive:  # one that unwinds goes through to its end
             self.main.switch()
-            if not thread.process.alive:
-                raise Killed
+        if not thread.process.alive:
+            raise Killed
 
     def sleep(self, seconds: float) -> None:
         """Waits: for so long at least."""

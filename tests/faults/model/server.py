@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -44,19 +44,20 @@ class Server:
     is carried out, `trace` is told of each call.
     """
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, names: Mapping[bytes, str] | None = None) -> None:
+        """`names` are those of the scripts, by text and digest."""
+        self._names = names or {}
         self.scheduler = scheduler
         self.store = Store(lambda: scheduler.now_us)
         self.fault_of: Callable[[Process, str], str] = lambda process, name: NO_FAULT
         self.watch: Callable[[Call, Callable[[], Any]], Any] = lambda call, step: step()
-        self.trace: Callable[[str, str], None] = lambda name, outcome: None
+        self.trace: Callable[[str, object], None] = lambda name, outcome: None
         self.kill: Callable[[Process], None] = scheduler.kill
         self.starts = 1
         self._known: set[bytes] = set()
         self._away_until_us = 0
         self._blocked: dict[Thread, tuple[Iterable[bytes], int]] = {}
         self._texts: dict[bytes, bytes] = {}
-        self._names: dict[bytes, str] = {}
 
     def call(self, name: str, perform: Callable[[Call], Any]) -> Any:
         """What a call answers, which is made of one step or more.
@@ -81,10 +82,10 @@ class Server:
                 self._come_late(call, perform)
             raise Away(fault)
         reply = perform(call)
-        self.trace(name, _outcome(reply))
+        self.trace(name, reply)
         if fault == TWICE:  # the client has sent it again, having had no reply
             reply = perform(call)
-            self.trace(f"{name} (again)", _outcome(reply))
+            self.trace(f"{name} (again)", reply)
         if fault == CRASH_AFTER and process is not None:
             self.trace(name, fault)
             self.kill(process)
@@ -145,11 +146,6 @@ class Server:
         name = args[0] if isinstance(args[0], str) else args[0].decode()
         return self._names.get(encoded(args[1]), name) if name.startswith("EVAL") else name
 
-    def know(self, scripts: Iterable[tuple[str, str]]) -> None:
-        """Learns what scripts are called: name and text."""
-        for name, text in scripts:
-            self._names[digest(text.encode())] = self._names[text.encode()] = name
-
     def _come_late(self, call: Call, perform: Callable[[Call], Any]) -> None:
         """The call is carried out later, when nobody waits for its reply any more."""
         scheduler = self.scheduler
@@ -158,7 +154,7 @@ class Server:
         def come() -> None:
             scheduler.sleep(delay_s)
             with suppress(ResponseError, WatchError, Away):  # nobody hears of it
-                self.trace(f"{call.name} (late)", _outcome(perform(call)))
+                self.trace(f"{call.name} (late)", perform(call))
 
         scheduler.spawn(Process("network"), "network", come)
 
@@ -177,18 +173,6 @@ class Server:
         reply = run_script(self.store, text, given[:count], given[count:])
         assert not command.endswith(b"_RO") or self.store.writes == writes, "a script that only reads has written"
         return reply
-
-
-def _outcome(reply: Any) -> str:
-    match reply:
-        case bytes():
-            return reply.decode(errors="replace")
-        case [bytes() as first, *_]:
-            return first.decode(errors="replace")
-        case None | int():
-            return str(reply)
-        case _:
-            return "…"
 
 
 def _block_ms(args: Command) -> int | None:

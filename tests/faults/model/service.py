@@ -23,6 +23,8 @@ SERVERS: Final[dict[str, Any]] = {
 }
 AGAIN_S: Final = 0.5
 """Pause of a service that does not reach the server."""
+STANDS_BY_S: Final = 3 * LOOK_S
+"""Between two looks of one that stands by: longer than in life, since each costs time and finds the same."""
 
 
 def serve(process: Process, role: str, keys: Keys, settings: Settings) -> None:
@@ -37,7 +39,7 @@ def serve(process: Process, role: str, keys: Keys, settings: Settings) -> None:
         except RedisUnavailable:
             time.sleep(AGAIN_S)
         process.credential = ""
-        time.sleep(LOOK_S)
+        time.sleep(STANDS_BY_S)
 
 
 class ServiceLog:

@@ -18,6 +18,7 @@ import shared.background
 import shared.service
 import workers.life
 import workers.stage
+import workers.staging
 from shared.settings import Settings
 from shared.sources import registry
 from tests.faults.model.client import Client
@@ -29,8 +30,9 @@ from tests.support.memory_source import MemorySource
 
 
 @contextmanager
-def substituted(server: Server, tape: Tape, settings: Settings, queue: object, life: object = None) -> Iterator[None]:
-    """In the block whoever asks for one of these gets those of a run. `life` is in place of workers' signs of life."""
+def substituted(server: Server, tape: Tape, settings: Settings, queue: object, **staging: object) -> Iterator[None]:
+    """In the block whoever asks for one of these gets those of a run. `staging` are names in `workers.stage` or
+    `workers.staging` that have another value."""
     scheduler = server.scheduler
     threading = SimpleNamespace(
         Thread=lambda target, name="", args=(), daemon=True: ThreadLike(scheduler, target, args, name),
@@ -45,8 +47,10 @@ def substituted(server: Server, tape: Tape, settings: Settings, queue: object, l
         *((module, "threading", threading) for module in (playhead.heartbeat, shared.background, shared.service)),
         (workers.life, "threading", threading),
     ]
-    if life is not None:
-        places.append((workers.stage, "Life", life))
+    places += [
+        (workers.stage if hasattr(workers.stage, name) else workers.staging, name, each)
+        for name, each in staging.items()
+    ]
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     MemorySource.hold(tape.starts, tape.config.interval)

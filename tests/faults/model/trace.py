@@ -12,12 +12,27 @@ LONGEST = 80
 
 
 class Step(NamedTuple):
-    """At a time somebody did something, with an outcome."""
+    """At a time somebody did something, with an outcome: a reply, or what happened to the call."""
 
     at_us: int
     who: str
     what: str
-    outcome: str
+    reply: object
+
+    @property
+    def outcome(self) -> str:
+        """The first thing that the reply says."""
+        match self.reply:
+            case str(text):
+                return text
+            case bytes() as text:
+                return text.decode(errors="replace")
+            case [bytes() as first, *_]:
+                return first.decode(errors="replace")
+            case None | int() as number:
+                return str(number)
+            case _:
+                return "…"
 
     def __str__(self) -> str:
         outcome = f" -> {self.outcome[:LONGEST]}" if self.outcome else ""

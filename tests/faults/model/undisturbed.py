@@ -27,7 +27,7 @@ class Undisturbed:
         scheduler = Scheduler(Random(0), CALL_US)
         server = Server(scheduler)
         settings = Settings(URL, URL)
-        with substituted(server, tape, settings, Inline(), life=lambda *_: nullcontext()):
+        with substituted(server, tape, settings, Inline(), Life=lambda *_: nullcontext()):
             session = InProcess(URL, name, repeated(first))
             digests = session.keys.digests
             session.run(lambda: bool(session.client.hexists(digests, "clock_ms")), "the end and the digests")

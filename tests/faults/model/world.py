@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -24,6 +24,7 @@ from tests.faults.model.ending import (
     check_session_data,
     check_transcripts,
 )
+from tests.faults.model.lua import digest
 from tests.faults.model.person import Person
 from tests.faults.model.plan import KILL, LEAP, SUSPEND, Plan
 from tests.faults.model.scheduler import Process, Scheduler
@@ -53,11 +54,12 @@ MORTAL: Final = ROLES
 class World:
     """Everything that takes part in one run of a plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, traced: bool = False) -> None:
         self.plan = plan
+        self._traced = traced
         self.random = Random(f"{plan.seed} run")
         self.scheduler = Scheduler(self.random, plan.call_us)
-        self.server = Server(self.scheduler)
+        self.server = Server(self.scheduler, NAMES)
         self.keys = Keys(NAME)
         self.checks = Checks(self.server.store, self.keys, plan.tape)
         self.trace: list[Step] = []
@@ -70,7 +72,6 @@ class World:
             Reader("writer", NAME, plan.tape, self.checks, transactions=True),
         ]
         self.processes: dict[str, Process] = {}
-        self.server.know(SCRIPTS)
         self.server.fault_of = self._fault_of
         self.server.watch = self.checks.watch
         self.server.trace = self._note
@@ -78,7 +79,8 @@ class World:
 
     def play(self) -> None:
         """Runs until the session has ended, everybody has seen that, and all is digested. Raises `Violation`."""
-        with substituted(self.server, self.plan.tape, self.plan.settings, self.queue):
+        parts = {"PART_BYTES": self.plan.part_bytes}
+        with substituted(self.server, self.plan.tape, self.plan.settings, self.queue, **parts):
             client = Client(self.server)
             client.sadd(SESSIONS, NAME)
             config = self.plan.tape.config
@@ -87,18 +89,21 @@ class World:
             for name in ROLES:
                 self._start(name)
             self._spawn("person", self.person.act)
-            while not self._is_over():
-                if self.scheduler.steps in self.plan.disturbances:
-                    self._disturb(self.plan.disturbances[self.scheduler.steps])
-                if self.scheduler.steps > MOST_STEPS:
-                    raise Violation("6 liveness: the session does not end")
-                self.scheduler.step()
-                if self.checks.first is not None:  # whoever was told of it may go on, and meet what follows from it
-                    raise self.checks.first
-            for process in self.processes.values():
-                if process.alive:
-                    self.scheduler.kill(process)
+            try:
+                while not self._is_over():
+                    self._go_on()
+            finally:
+                self.scheduler.end()
             self._judge(client)
+
+    def _go_on(self) -> None:
+        if self.scheduler.steps in self.plan.disturbances:
+            self._disturb(self.plan.disturbances[self.scheduler.steps])
+        if self.scheduler.steps > MOST_STEPS:
+            raise Violation("6 liveness: the session does not end")
+        self.scheduler.step()
+        if self.checks.first is not None:  # whoever was told of it may go on, and meet what follows from it
+            raise self.checks.first
 
     def _judge(self, client: Client) -> None:
         """Looks at what is left, and compares it with a run in which nothing happened."""
@@ -174,24 +179,29 @@ class World:
         answered = store.hget(keys.state.encode(), b"commands_at")
         last = store.xrevrange(keys.commands.encode(), b"+", b"-", b"COUNT", b"1")
         digested = store.hexists(keys.digests.encode(), b"clock_ms")
-        return bool(digested) and answered == last[0][0] and not store.exists(keys.schedule.encode())
+        return (
+            bool(digested)
+            and answered == (last[0][0] if last else answered)
+            and not store.exists(keys.schedule.encode())
+        )
 
-    def _note(self, what: str, outcome: str, who: str = "") -> None:
+    def _note(self, what: str, reply: object, who: str = "") -> None:
+        if not self._traced:
+            return
         current = self.scheduler.current
         name = who or ("" if current is None else current.name)
-        self.trace.append(Step(self.scheduler.now_us, name, what, outcome))
+        self.trace.append(Step(self.scheduler.now_us, name, what, reply))
 
 
-def _all_scripts() -> list[tuple[str, str]]:
-    """Name and text of every script, as it is sent."""
-    found = []
+def _names_of_scripts() -> Iterator[tuple[bytes, str]]:
+    """Text and digest of every script, as it is sent, with its name."""
     for package in ("shared", "playhead"):
         for file in sorted((ROOT / package / "lua").glob("*.lua")):
-            found.append((file.stem, Script(package, file.stem, reads_only=True)._text))
-            if package == "shared":
-                found.append((file.stem, Script(package, file.stem, "common", reads_only=True)._text))
-    return found
+            for prelude in (None, "common") if package == "shared" else (None,):
+                text = Script(package, file.stem, prelude, reads_only=True)._text.encode()
+                yield text, file.stem
+                yield digest(text), file.stem
 
 
-SCRIPTS: Final = _all_scripts()
+NAMES: Final = dict(_names_of_scripts())
 _create = Script("playhead", "create")
