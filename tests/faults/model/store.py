@@ -106,6 +106,8 @@ class Store:
     def rename(self, key: bytes, to: bytes) -> bytes:
         if not self.there(key):
             raise StoreError("ERR no such key")
+        if to == key:
+            return OK
         value, expiry_ms = self.values[key], self.expiry_ms.get(key)
         self.drop(key)
         if to in self.values:
@@ -205,8 +207,11 @@ class Store:
         return 1
 
     def hincrby(self, key: bytes, field: bytes, by: bytes) -> int:
+        before = (self.get(key, Hash) or Hash()).get(field, b"0")
+        if not before.removeprefix(b"-").isdigit():
+            raise StoreError("ERR hash value is not an integer")
         found = self.make(key, Hash)
-        number = int(found.get(field, b"0")) + int(by)
+        number = int(before) + int(by)
         found[field] = b"%d" % number
         return number
 
@@ -247,10 +252,10 @@ class Store:
         return int(member in (self.get(key, Members) or ()))
 
     def zadd(self, key: bytes, score: bytes, member: bytes) -> int:
-        found = self.make(key, Scores)
-        new = member not in found
-        found[member] = float(score)
-        return int(new)
+        before = (self.get(key, Scores) or Scores()).get(member)
+        if before != float(score):
+            self.make(key, Scores)[member] = float(score)
+        return int(before is None)
 
     def zrem(self, key: bytes, *members: bytes) -> int:
         return self._removed(key, Scores, members)
