@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -127,6 +128,7 @@ class Service:
         for thread in list(self._serving.values()):
             thread.join(max(0.0, deadline_s - time.monotonic()))
         LOG.info("stopped")
+        gc.freeze()  # the last collection would look at all that pandas has made: seconds on a busy machine
         return 0
 
     def _stop(self, number: int, frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import signal
@@ -86,6 +87,7 @@ class Supervisor:
                     pass  # RQ takes it for an end where the signal finds it inside its loop, and not right beside it
             self._stopping.wait(AGAIN_S)
         LOG.info("stopped")
+        gc.freeze()  # as in every service: the end must not take seconds
         return 0
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -136,6 +138,11 @@ class _Worker(WarmWorker):
         """RQ calls it at least once in each wait for a job."""
         super().heartbeat(timeout, pipeline)
         self._progress.made(WORKING)
+
+    def register_death(self) -> None:
+        # A signal may have broken off a read: the reply that is still to come goes with its connection.
+        self.connection.connection_pool.disconnect()
+        super().register_death()  # type: ignore[no-untyped-call]
 
     def _install_signal_handlers(self) -> None:
         super()._install_signal_handlers()  # type: ignore[no-untyped-call]
