@@ -44,8 +44,8 @@ def test_what_was_written_and_not_acknowledged_is_not_written_again(
     entries = tape.ticks(3)
     with recording(tape, redis_url) as first:
         record_through(tape, first, entries[-1])
-    # As if it had been killed after the file was written and before that was acknowledged.
-    tape.client.hset(tape.keys.consumer("recorder"), "cursor", "0-0")
+    # As if it had been killed after the file had grown and before that was acknowledged.
+    tape.client.hset(tape.keys.consumer("recorder"), "cursor", entries[0])
     entries += tape.ticks(2)
     with recording(tape, redis_url) as second:
         record_through(tape, second, entries[-1])

@@ -13,6 +13,7 @@ from unittest import mock
 import coordinator.replay
 import playhead.connection
 import playhead.heartbeat
+import producer.publisher
 import producer.reading
 import shared.background
 import shared.service
@@ -28,6 +29,9 @@ from tests.faults.model.service import ServiceLog
 from tests.faults.model.tape import Tape
 from tests.support.memory_source import MemorySource
 
+PUBLISHED_AT_ONCE = 3
+"""Ticks of one call of the producer: so few that it can be lost in the middle of a day."""
+
 
 @contextmanager
 def substituted(server: Server, tape: Tape, settings: Settings, queue: object, **staging: object) -> Iterator[None]:
@@ -41,6 +45,7 @@ def substituted(server: Server, tape: Tape, settings: Settings, queue: object, *
     places: list[tuple[Any, str, object]] = [
         (playhead.connection, "Client", SimpleNamespace(from_url=lambda _, **options: Client(server, **options))),
         (coordinator.replay, "Dispatcher", lambda *_: queue),
+        (producer.publisher, "BATCH_TICKS", PUBLISHED_AT_ONCE),
         (producer.reading, "wait", _wait(scheduler)),
         (shared.service, "SessionLog", ServiceLog),
         (workers.stage, "Settings", SimpleNamespace(from_environment=lambda: settings)),
