@@ -16,7 +16,7 @@ from tests.faults.mutants.trial import LIMIT_S, Result
 
 HEAD = "Wrong: a\nHurts: b\nCaught-by: python -m pytest\n  tests\nFinds: test_c\n"
 PATHS = sorted(FOLDER.glob("*.patch"))
-CHECK = Check("python -m pytest", "test_c")
+CHECK = Check("python -m pytest", "test_c or 6 fencing")
 DIFF = """
 diff --git a/producer/__init__.py b/producer/__init__.py
 --- a/producer/__init__.py
@@ -72,8 +72,9 @@ def test_a_head_that_is_not_whole_is_refused(tmp_path: Path, text: str, why: str
     ("code", "output", "why"),
     [
         (1, "FAILED test_c - it is wrong", None),
+        (1, "seed 4: 6 fencing", None),
         (0, "1 passed", "survives"),
-        (1, "FAILED test_d", "fails for another reason than test_c"),
+        (1, "FAILED test_d", "fails for another reason than test_c or 6 fencing"),
         (1, "FAILED test_c - ImportError: no", "cannot even run (ImportError)"),
         (2, "ERROR test_c", "could not be tried: the check ended with 2"),
         (None, "test_c", f"hangs: it took more than {LIMIT_S:g} s"),

@@ -53,14 +53,16 @@ def main(arguments: Sequence[str]) -> int:
     except BadHead as error:
         return _refuse(str(error))
     with tree() as right, ThreadPoolExecutor(os.cpu_count()) as pool:
-        commands = {check.command for mutant in mutants for check in mutant.checks}
-        if not _all_pass({command: pool.submit(run, command, right) for command in sorted(commands)}):
+        try:
+            commands = sorted({check.command for mutant in mutants for check in mutant.checks})
+            if not _all_pass({command: pool.submit(run, command, right) for command in commands}):
+                return 1
+            print(f"{len(commands)} checks have nothing to say of the right program ({_since(begun_s)})")
+            trials = list(_tried(pool, mutants))
+        finally:
             pool.shutdown(cancel_futures=True)
-            return 1
-        print(f"{len(commands)} checks have nothing to say of the right program ({time.monotonic() - begun_s:.0f} s)")
-        trials = list(_tried(pool, mutants))
     caught = {mutant.name for mutant in mutants} - {trial.mutant.name for trial in trials if trial.missed}
-    print(f"{len(caught)} of {len(mutants)} mutants are caught ({time.monotonic() - begun_s:.0f} s)")
+    print(f"{len(caught)} of {len(mutants)} mutants are caught ({_since(begun_s)})")
     return 0 if len(caught) == len(mutants) else 1
 
 
@@ -114,6 +116,10 @@ def _said(output: str) -> str:
     """The one line of the output that says what was found: the last one, but for pytest's, which counts."""
     lines = output.splitlines() or [""]
     return next((line for line in lines if line.startswith("FAILED ")), lines[-1])[:SHOWN]
+
+
+def _since(begun_s: float) -> str:
+    return f"{time.monotonic() - begun_s:.0f} s"
 
 
 def _refuse(why: str) -> int:

@@ -21,10 +21,14 @@ class BadHead(Exception):
 @dataclass(frozen=True)
 class Check:
     """A command that has nothing to say of the right program, and fails on the wrong one with `finds` in its output:
-    the name of a test or of an invariant."""
+    the name of a test or of an invariant. `6 commands or 6 fencing` is either of the two."""
 
     command: str
     finds: str
+
+    def said_in(self, output: str) -> bool:
+        """Whether the output has what is to be found."""
+        return any(text in output for text in self.finds.split(" or "))
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Result:
             return f"could not be tried: the check ended with {self.code}"
         if broken := [text for text in BROKEN if text in self.output]:
             return f"cannot even run ({broken[0].rstrip(':')})"
-        return None if check.finds in self.output else f"fails for another reason than {check.finds}"
+        return None if check.said_in(self.output) else f"fails for another reason than {check.finds}"
 
 
 def run(command: str, place: Path) -> Result:
