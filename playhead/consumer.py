@@ -15,7 +15,7 @@ from playhead.connection import text
 from playhead.crash_points import Write
 from playhead.entries import order
 from playhead.errors import ConsumerNameTaken, HistoryLost, InvalidInput, Malformed, PlayheadError, SessionNotFound
-from playhead.heartbeat import Heartbeat, beat
+from playhead.heartbeat import LEAVING, MAKING_WAY, Heartbeat, beat
 from playhead.keys import Keys
 from playhead.names import check_consumer
 from playhead.patience import Patience
@@ -138,10 +138,17 @@ class Consumer:
 
         Raises `RedisUnavailable`; the name is then free a little later, as that of a dead process.
         """
+        self._free_name(cursor, LEAVING)
+
+    def make_way(self, cursor: str) -> None:
+        """Does the same, and is still waited for like one that died just now: another process is about to go on."""
+        self._free_name(cursor, MAKING_WAY)
+
+    def _free_name(self, cursor: str, life: str) -> None:
         self._heartbeat.stop()
         pipe = self._client.pipeline()
         self.queue_save(pipe, cursor)
-        beat.queue(pipe, [self._keys.state, self._keys.consumers, self._key], [self.name, self.holder, "0"])
+        beat.queue(pipe, [self._keys.state, self._keys.consumers, self._key], [self.name, self.holder, life])
         with _LEAVE:
             pipe.execute()
 

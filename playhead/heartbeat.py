@@ -14,6 +14,10 @@ from playhead.scripts import Script
 
 BEAT_S: Final = 1.0
 """Between two signs of life."""
+ALIVE: Final = "1"
+LEAVING: Final = "0"
+MAKING_WAY: Final = "next"
+"""What a consumer says of its life."""
 
 logger = logging.getLogger(__name__)
 beat = Script("playhead", "beat")
@@ -59,7 +63,7 @@ def _run(state: _State, url: str, keys: Keys, name: str, holder: str) -> None:
     with connect(url) as client:
         while not state.stop.wait(BEAT_S):
             try:
-                alive = beat(client, [keys.state, keys.consumers, keys.consumer(name)], [name, holder, "1"])
+                alive = beat(client, [keys.state, keys.consumers, keys.consumer(name)], [name, holder, ALIVE])
             except RedisUnavailable as error:
                 logger.debug("no sign of life of consumer %s: %s", name, error)
                 continue

@@ -124,8 +124,12 @@ class Following:
         return found
 
     def leave(self) -> None:
-        """Frees the name."""
+        """Frees the name: everything is written."""
         self._consumer.leave(self.acknowledged)
+
+    def make_way(self) -> None:
+        """Frees the name for the recorder that goes on. The clock does not leave it behind meanwhile."""
+        self._consumer.make_way(self.acknowledged)
 
     @property
     def _from_here(self) -> dict[Any, Any]:

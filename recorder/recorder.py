@@ -95,7 +95,7 @@ class Recorder:
         """Frees the name. What was read and not written is read again by the next one."""
         if self._following is not None and not self._done:
             with suppress(RedisUnavailable):
-                self._following.leave()
+                self._following.make_way()
 
     def _register(self) -> None:
         """Takes the name in a thread: that of a process that was killed is free only after some seconds."""

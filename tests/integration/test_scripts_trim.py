@@ -9,6 +9,9 @@ import pytest
 
 from coordinator.consumers import Consumers
 from coordinator.store import WAITED_FOR_MS
+from playhead.consumer import Consumer
+from playhead.patience import Patience
+from playhead.place import Place
 from tests.support.bench import Bench
 from tests.support.tape import MINUTE_MS, OPEN_MS
 
@@ -39,6 +42,20 @@ def test_what_a_living_consumer_has_not_read_stays(bench: Bench) -> None:
     assert bench.store.trim(bench.load(), first) == ()
     assert bench.state()["trimmed"] == first
     assert bench.events()[0] == (second, "tick")
+
+
+def test_who_makes_way_for_another_process_is_waited_for_and_its_name_is_free(bench: Bench, redis_url: str) -> None:
+    bench.open()
+    bench.advance(4)
+    place = Place(bench.client, bench.keys, Patience(0), registered=True)
+    first = Consumer(bench.client, redis_url, bench.keys, "c", place, Patience(0))
+    place.look()
+    first.make_way(f"{OPEN_MS + MINUTE_MS}-0")
+    assert bench.store.trim(bench.load(), f"{OPEN_MS + 2 * MINUTE_MS}-0") == ("c",)
+    second = Consumer(bench.client, redis_url, bench.keys, "c", place, Patience(0))
+    assert second.cursor == f"{OPEN_MS + MINUTE_MS}-0"
+    second.leave(second.cursor)
+    assert bench.store.trim(bench.load(), f"{OPEN_MS + 2 * MINUTE_MS}-0") == ()
 
 
 def test_session_data_that_no_position_that_is_kept_needs_goes_with_the_notifications(
