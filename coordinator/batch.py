@@ -5,15 +5,15 @@ call, and not one a bar. Writing a field for each bar costs more than all the re
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coordinator.roster import Released
 from playhead.intervals import interval_ms
 from playhead.runs import BAR_BYTES
+
+_BAR = np.dtype(f"V{BAR_BYTES}")
 
 Run = tuple[str, str, int, bytes]
 """Symbol, interval, start of the first bar, packed bars."""
@@ -30,20 +30,24 @@ def runs_of_ticks(ticks: Sequence[Sequence[Released]]) -> Iterator[Run]:
 
 
 def _runs(interval: str, groups: Sequence[Released]) -> Iterator[Run]:
-    if len(groups) == 1:
-        (group,) = groups
-        packed = group.frame.tobytes()
-        for at, symbol in enumerate(group.symbols):
-            yield symbol, interval, group.start_ms, packed[at * BAR_BYTES : (at + 1) * BAR_BYTES]
+    symbols, start_ms, step_ms = groups[0].symbols, groups[0].start_ms, interval_ms(interval)
+    if all(of.symbols is symbols and of.start_ms == start_ms + at * step_ms for at, of in enumerate(groups)):
+        # Nobody lacks a bar: one turn of the whole table puts the bars of each symbol side by side.
+        table = np.concatenate([group.frame for group in groups]).view(_BAR).reshape(len(groups), len(symbols))
+        packed, size = table.T.tobytes(), len(groups) * BAR_BYTES
+        for at, symbol in enumerate(symbols):
+            yield symbol, interval, start_ms, packed[at * size : (at + 1) * size]
         return
-    everyone = tuple(sorted(set().union(*(group.symbols for group in groups))))
-    owners = np.concatenate([_places(everyone, group.symbols) for group in groups])
+    names = {id(group.symbols): group.symbols for group in groups}  # mostly the same ones, tick after tick
+    everyone = sorted(set().union(*names.values()))
+    places = {each: np.searchsorted(everyone, symbols) for each, symbols in names.items()}
+    owners = np.concatenate([places[id(group.symbols)] for group in groups])
     starts = np.repeat([group.start_ms for group in groups], [len(group.symbols) for group in groups])
     # Stable: a symbol's bars stay in time order.
     order = np.argsort(owners, kind="stable")
     owners, starts = owners[order], starts[order]
     packed = np.concatenate([group.frame for group in groups])[order].tobytes()
-    breaks = (np.diff(owners) != 0) | (np.diff(starts) != interval_ms(interval))
+    breaks = (np.diff(owners) != 0) | (np.diff(starts) != step_ms)
     borders = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(owners)]
     for first, last in pairwise(borders):
         yield (
@@ -52,8 +56,3 @@ def _runs(interval: str, groups: Sequence[Released]) -> Iterator[Run]:
             int(starts[first]),
             packed[first * BAR_BYTES : last * BAR_BYTES],
         )
-
-
-@lru_cache(maxsize=256)
-def _places(everyone: tuple[str, ...], symbols: tuple[str, ...]) -> NDArray[np.intp]:
-    return np.searchsorted(np.array(everyone), np.array(symbols))

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import islice
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 from playhead.entries import order
 from playhead.errors import Malformed
 from playhead.messages import TICK, TYPE
 from playhead.times import MAX_TIME_MS
+from shared.stretch import TICKS, ticks_in
 
 WINDOW_END: Final = b"window-end"
 FOREVER_MS: Final = 1 << 62
 RawFields = Mapping[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class MergedTick:
+class MergedTick(NamedTuple):
     """What the feeds have for one close time: pairs of feed and fields, in the order of the feeds' names."""
 
     close_ms: int
@@ -50,6 +52,12 @@ class Feed:
             self.known_ms = max(self.known_ms, time_ms)
             if time_ms > self.released_ms:
                 self.ticks.append((time_ms, fields))
+        elif kind == TICKS:
+            if number:
+                raise Malformed(f"the stretch {self.cursor} does not have the number 0")
+            known_ms = max(self.released_ms, self.known_ms)  # as far as that is another hand's, it is passed over
+            self.ticks.extend([tick for tick in ticks_in(time_ms, fields) if tick[0] > known_ms])
+            self.known_ms = max(self.known_ms, time_ms)
         elif kind == WINDOW_END:
             if fields.get(b"through_ms") != str(time_ms).encode() or number not in (1, 2):
                 raise Malformed(f"the mark {self.cursor} is not that of the time that it says")
@@ -92,6 +100,11 @@ class Merge:
                     by_time.setdefault(close_ms, []).append((name, fields))
         return [MergedTick(close_ms, tuple(by_time[close_ms])) for close_ms in sorted(by_time)[:most]]
 
+    def next_bytes(self) -> int:
+        """The size of the bars of the next tick that has been read, 0 where there is none."""
+        first = min((feed.ticks[0] for feed in self.feeds.values() if feed.ticks), key=itemgetter(0), default=None)
+        return sum(map(len, first[1].values())) if first is not None else 0
+
     def next_ms(self) -> int | None:
         """The close time of the next tick that has been read."""
         return min((feed.ticks[0][0] for feed in self.feeds.values() if feed.ticks), default=None)
@@ -105,4 +118,4 @@ class Merge:
 
 
 def _first(ticks: deque[tuple[int, RawFields]], most: int) -> Iterable[tuple[int, RawFields]]:
-    return ticks if len(ticks) <= most else [ticks[at] for at in range(most)]
+    return islice(ticks, most)

@@ -24,7 +24,7 @@ from coordinator.opening import open_session
 from coordinator.operation import Operations, jobs_of
 from coordinator.pace import IDLE_MS, Pace
 from coordinator.retention import Retention
-from coordinator.roster import Released, Roster
+from coordinator.roster import Arranged, Roster
 from coordinator.skips import Skips
 from coordinator.state import State
 from coordinator.store import Store
@@ -41,10 +41,17 @@ from shared.run_hash import after_event, after_tick
 from shared.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
-READ_ENTRIES: Final = 64
+FIRST_ENTRIES: Final = 4
+MOST_ENTRIES: Final = 256
 """Entries of each stream that one read takes."""
+READ_BYTES: Final = 1 << 20
+"""What one read should bring at most, judged by the size of the entries before."""
 BUFFERED_TICKS: Final = 256
 """Ticks of one feed that are kept here; more stay in Redis."""
+LEAST_TICKS: Final = 16
+"""Ticks of one read and of one move at full speed, however large they are: with fewer, the fields of session data would
+be many and short.
+"""
 HELD_MS: Final = 50
 """How long a wait lasts while there is a hold: one that is removed by hand is noticed after that."""
 WARM_UP: Final = "warm-up"
@@ -76,6 +83,7 @@ class Replay:
         self._incoming: deque[Incoming] = deque()
         self._addition: Addition | None = None
         self._pace = Pace()
+        self._portion = FIRST_ENTRIES
         self._load(taken_over=True)
         self._memories = {} if memories is None else memories
         self._epochs = self._store.epochs()
@@ -217,7 +225,7 @@ class Replay:
         if self._addition is not None:
             reports = keys.reports(self._addition.operation.id)
             cursors[reports] = self._addition.reports_at
-        found: Any = self._client.xread(cursors, count=READ_ENTRIES, block=block_ms or None)
+        found: Any = self._client.xread(cursors, count=self._portion, block=block_ms or None)
         for stream, entries in (found or {}).items():
             if stream in feeds:
                 self._take(feeds[stream], stream.decode(), entries)
@@ -232,6 +240,8 @@ class Replay:
 
     def _take(self, feed: Feed, key: str, entries: Entries) -> None:
         """Takes what is new in a feed. An entry that is none of ours must not keep it from those that are to come."""
+        size = sum(len(value) for _, fields in entries for value in fields.values()) // len(entries)
+        self._portion = max(1, min(MOST_ENTRIES, READ_BYTES // max(size, 1), 4 * self._portion))
         for entry, fields in entries:
             try:
                 feed.push(entry, fields)
@@ -280,7 +290,8 @@ class Replay:
         reading_ms = self._pace.clock.reading(now_s) if state.stop_ticks is None else None
         if reading_ms is not None:
             target_ms = min(target_ms, reading_ms)
-        most = 1 if reading_ms is not None else self._settings.batch_ticks
+        fitting = self._ticks_of(self._settings.batch_bytes, self._settings.batch_ticks)
+        most = 1 if reading_ms is not None else fitting
         room = self._attendance.room()
         ticks = self._merge.peek(target_ms, min(most, state.stop_ticks or most, room or most))
         clock_ms = ticks[-1].close_ms if ticks else self._pace.without_bars(state, target_ms, bounds)
@@ -290,7 +301,7 @@ class Replay:
             return IDLE_MS
         self._attendance.goes_on()
         if clock_ms > state.clock_ms:
-            self._advance(clock_ms, [(tick.close_ms, self._roster.arrange(tick)) for tick in ticks])
+            self._advance(clock_ms, self._roster.arrange(ticks))
             waits = self._attendance.room() == 0 and state.clock_ms == clock_ms < state.due_ms
             return IDLE_MS if waits else 0
         if state.clock_ms >= state.end_ms:
@@ -298,7 +309,12 @@ class Replay:
             return 0
         return self._pace.wait_ms(state, now_s, frontier_ms, bounds, self._merge.next_ms())
 
-    def _advance(self, clock_ms: int, ticks: Sequence[tuple[int, Sequence[Released]]]) -> None:
+    def _ticks_of(self, size: int, most: int) -> int:
+        """How many ticks like the next one are of a size."""
+        each = self._merge.next_bytes()
+        return min(most, max(LEAST_TICKS, size // each)) if each else most
+
+    def _advance(self, clock_ms: int, ticks: Sequence[Arranged]) -> None:
         state = self._state
         released = [tick for tick in ticks if tick[1]]
         left = None if state.stop_ticks is None else state.stop_ticks - len(released)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,14 @@ from playhead.codec import Frame, frame_of, names_of, pack_names, parse_group_fi
 from playhead.errors import Malformed
 from playhead.intervals import interval_ms
 from playhead.messages import TYPE
+from playhead.runs import BAR_BYTES
 from playhead.symbols import MAIN_FEED, SymbolRecord
 
 LOG: Final = logging.getLogger(__name__)
 _REMEMBERED: Final = 1024  # heads and combinations; the same ones come tick after tick
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(NamedTuple):
     """One group of a tick as it is released: its field and value on the wire, and what they mean."""
 
     field: bytes
@@ -36,12 +35,20 @@ class Released:
     frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
+    """What one feed has of a group."""
+
+    field: bytes
     value: bytes
+    interval: str
+    start_ms: int
     head: bytes
-    frame: Frame
+    packed: memoryview
     rows: tuple[int, ...] | None  # None: all of them
+
+
+Arranged = tuple[int, list[Released]]
+"""A close time, and the groups that are released then."""
 
 
 class Roster:
@@ -52,6 +59,7 @@ class Roster:
         # Between two of these times it does not change which feed carries a symbol.
         self._borders = sorted({record.through_ms for record in records.values()})
         self._rows = lru_cache(maxsize=_REMEMBERED)(self._rows_of)
+        self._head, self._size = b"", -1
         self.skipped = 0
 
     def accepts(self, feed: str, symbol: str, close_ms: int) -> bool:
@@ -61,35 +69,75 @@ class Roster:
             return False
         return feed == (record.feed if close_ms <= record.through_ms else MAIN_FEED)
 
-    def arrange(self, tick: MergedTick) -> list[Released]:
-        """The groups of a tick in canonical order: what each feed is to carry, sorted by symbol. May be empty.
+    def arrange(self, ticks: Sequence[MergedTick]) -> list[Arranged]:
+        """The groups of each tick in canonical order: what each feed is to carry, sorted by symbol. May be empty.
 
-        A group that does not follow the protocol is left out, said and counted: it must not stop the clock.
+        A group that does not follow the protocol is left out, said and counted: it must not stop the clock. The bars of
+        all ticks are judged at once: to look at each group by itself takes longer than all the rest.
         """
-        parts: dict[bytes, list[_Part]] = {}
-        faults: list[str] = []
+        parts = [self._parts_of(tick) for tick in ticks]
+        try:
+            frames = frame_of(b"".join(part.packed for of in parts for part in of))
+        except Malformed:
+            parts = [self._well_formed(tick, of) for tick, of in zip(ticks, parts, strict=True)]
+            frames = frame_of(b"".join(part.packed for of in parts for part in of))
+        arranged: list[Arranged] = []
+        first = 0
+        for tick, of in zip(ticks, parts, strict=True):
+            by_field: dict[bytes, list[tuple[_Part, Frame]]] = {}
+            for part in of:
+                last = first + len(part.packed) // BAR_BYTES
+                if part.rows is None or part.rows:
+                    by_field.setdefault(part.field, []).append((part, frames[first:last]))
+                first = last
+            fields = sorted(by_field, key=_canonical) if len(by_field) > 1 else by_field
+            arranged.append((tick.close_ms, [_combine(by_field[field]) for field in fields]))
+        return arranged
+
+    def _parts_of(self, tick: MergedTick) -> list[_Part]:
+        """What the feeds have of a tick. Whether the bars are bars is not looked at yet."""
+        parts: list[_Part] = []
         border = bisect_left(self._borders, tick.close_ms)
         for feed, fields in tick.parts:
             for field, value in fields.items():
                 if field == TYPE:
                     continue
                 try:
-                    interval, start_ms = _group(field)
+                    interval, start_ms = parse_group_field(field)
                     if not start_ms < tick.close_ms <= start_ms + interval_ms(interval):
                         raise Malformed(f"a bar of {field!r} does not close then")
-                    head, packed = split_group(value)
+                    head, packed = self._split(value)
                     rows = self._rows(feed, head, border)
-                    frame = frame_of(packed)
                 except Malformed as error:
-                    faults.append(f"in feed {feed} {error}")
+                    self._leave_out(tick, f"in feed {feed} {error}")
                     continue
-                if rows is None or rows:
-                    parts.setdefault(field, []).append(_Part(value, head, frame, rows))
-        if faults:
-            self.skipped += len(faults)
-            LOG.warning("%d groups of the tick at %s are left out: %s", len(faults), tick.close_ms, faults[0])
-        fields_in_order = sorted(parts, key=_canonical) if len(parts) > 1 else parts
-        return [_combine(field, tuple(parts[field])) for field in fields_in_order]
+                parts.append(_Part(field, value, interval, start_ms, head, packed, rows))
+        return parts
+
+    def _split(self, value: bytes) -> tuple[bytes, memoryview]:
+        """The head of a group and its packed bars. Mostly it is the head of the one before."""
+        head = self._head
+        if len(value) != self._size or not value.startswith(head):
+            head, packed = split_group(value)
+            self._head, self._size = head, len(value)
+            return head, packed
+        return head, memoryview(value)[len(head) :]
+
+    def _well_formed(self, tick: MergedTick, parts: Sequence[_Part]) -> list[_Part]:
+        """The parts whose bars are bars."""
+        found: list[_Part] = []
+        for part in parts:
+            try:
+                frame_of(part.packed)
+            except Malformed as error:
+                self._leave_out(tick, str(error))
+            else:
+                found.append(part)
+        return found
+
+    def _leave_out(self, tick: MergedTick, fault: str) -> None:
+        self.skipped += 1
+        LOG.warning("a group of the tick at %s is left out: %s", tick.close_ms, fault)
 
     def _rows_of(self, feed: str, head: bytes, border: int) -> tuple[int, ...] | None:
         symbols = _names(head)
@@ -101,14 +149,13 @@ class Roster:
         return None if len(rows) == len(symbols) else rows
 
 
-def _combine(field: bytes, parts: tuple[_Part, ...]) -> Released:
-    interval, start_ms = _group(field)
-    if len(parts) == 1 and parts[0].rows is None:
-        part = parts[0]  # nothing to change: the bytes pass through
-        return Released(field, part.value, interval, start_ms, _names(part.head), part.frame)
-    head, order = _plan(tuple((part.head, part.rows) for part in parts))
-    frame = np.concatenate([part.frame for part in parts])[order]
-    return Released(field, head + frame.tobytes(), interval, start_ms, _names(head), frame)
+def _combine(parts: Sequence[tuple[_Part, Frame]]) -> Released:
+    part, frame = parts[0]
+    if len(parts) == 1 and part.rows is None:  # nothing to change: the bytes pass through
+        return Released(part.field, part.value, part.interval, part.start_ms, _names(part.head), frame)
+    head, order = _plan(tuple((part.head, part.rows) for part, _ in parts))
+    frame = np.concatenate([frame for _, frame in parts])[order]
+    return Released(part.field, head + frame.tobytes(), part.interval, part.start_ms, _names(head), frame)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -126,9 +173,8 @@ def _plan(parts: tuple[tuple[bytes, tuple[int, ...] | None], ...]) -> tuple[byte
 
 
 def _canonical(field: bytes) -> tuple[int, int]:
-    interval, start_ms = _group(field)
+    interval, start_ms = parse_group_field(field)
     return interval_ms(interval), start_ms
 
 
 _names = lru_cache(maxsize=_REMEMBERED)(names_of)
-_group = lru_cache(maxsize=_REMEMBERED)(parse_group_field)

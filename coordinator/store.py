@@ -174,18 +174,18 @@ class Store:
         Returns `ok`, `held`, `stopped`, `due`, `others`, `clock`, `foreign` or `ended`, as the script does.
         """
         self._calls += 1
-        bars: dict[str, int] = {}
+        bars: dict[tuple[str, str], int] = {}
         run_args: list[Any] = []
         for symbol, interval, start_ms, packed in move.runs:
-            key = self.keys.bars(symbol, interval, move.days[symbol])
-            run_args += (bars.setdefault(key, len(bars) + 1), start_ms, packed)
+            run_args += (bars.setdefault((symbol, interval), len(bars) + 1), start_ms, packed)
         tick_args: list[Any] = []
         for close_ms, groups in move.ticks:
             tick_args += (close_ms, 1 + len(groups), "type", "tick")
             for group in groups:
                 tick_args += (group.field, group.value)
         of = self.keys
-        keys = [of.state, of.holds, of.notifications, of.schedule, of.journal, *map(of.feed, move.feeds), *bars]
+        keys = [of.state, of.holds, of.notifications, of.schedule, of.journal, *map(of.feed, move.feeds)]
+        keys += [of.bars(symbol, interval, move.days[symbol]) for symbol, interval in bars]
         args = [
             self.token,
             f"{self.token}:{self._lease.owner}:{self._calls}",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ from playhead.times import MAX_TIME_MS
 _ARRAY_OF_5, _FLOAT64 = 0x95, 0xCB
 _MARKS = [0, 1, 10, 19, 28, 37]
 _MARK_BYTES = np.array([_ARRAY_OF_5] + [_FLOAT64] * 5, np.uint8)
+_BLANK = np.zeros(BAR_BYTES, np.uint8)
+_BLANK[_MARKS] = _MARK_BYTES
 _FIRST_VALUE, _VALUE_STEP = 2, 9  # bytes: where the first value stands, and from one to the next
 _GROUP_FIELD = re.compile(rb"([1-9][0-9]{0,4}[smh])@([0-9]{1,15})")
 _SYMBOL = rb"[A-Z0-9^][A-Z0-9.=^_-]{0,31}"
@@ -39,11 +42,8 @@ Frame = NDArray[np.uint8]
 
 def pack(values: NDArray[np.float64]) -> Frame:
     """Bars of shape (n, 5) as packed bars of shape (n, 46)."""
-    frame = np.empty((len(values), BAR_BYTES), np.uint8)
-    frame[:, _MARKS] = _MARK_BYTES
-    big_endian = np.ascontiguousarray(values, dtype=">f8").view(np.uint8).reshape(len(values), 5, 8)
-    for column in range(5):
-        frame[:, 2 + 9 * column : 10 + 9 * column] = big_endian[:, column]
+    frame = np.tile(_BLANK, (len(values), 1))
+    _numbers_in(frame)[:] = values
     return frame
 
 
@@ -62,13 +62,31 @@ def unpack(packed: bytes | memoryview) -> NDArray[np.float64]:
     return values_of(frame_of(packed))
 
 
+class Table:
+    """Packed bars of any number of groups in one piece, shape (n, 46), which are known to be well formed.
+
+    The numbers of all of them are made when the first one is asked for: to numpy one group costs as much as many.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """Open, high, low, close and volume, shape (n, 5)."""
+        return values_of(self.frame)
+
+
 def values_of(frame: Frame) -> NDArray[np.float64]:
     """The values of a frame that is known to be well formed, shape (n, 5)."""
+    return _numbers_in(np.ascontiguousarray(frame)).astype(np.float64)
+
+
+def _numbers_in(frame: Frame) -> NDArray[np.float64]:
+    """The numbers of a frame that is in one piece, as they stand in it: shape (n, 5), big-endian."""
     if not len(frame):
-        return np.empty((0, 5), np.float64)
-    packed = np.ascontiguousarray(frame)
-    values = np.ndarray((len(frame), 5), ">f8", packed, _FIRST_VALUE, (BAR_BYTES, _VALUE_STEP))
-    return values.astype(np.float64)
+        return np.empty((0, 5), ">f8")
+    return np.ndarray((len(frame), 5), ">f8", frame, _FIRST_VALUE, (BAR_BYTES, _VALUE_STEP))
 
 
 def runs_of(start_ms: NDArray[np.int64], frame: Frame, step_ms: int) -> Iterator[tuple[int, bytes]]:

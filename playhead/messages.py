@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import ClassVar
+from functools import lru_cache
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from playhead.bars import Bar
-from playhead.codec import Frame, frame_of, names_of, parse_group_field, split_group, values_of
+from playhead.codec import Frame, Table, frame_of, names_of, parse_group_field, split_group, values_of
 from playhead.entries import time_ms
 from playhead.errors import Malformed
 from playhead.times import MAX_TIME_MS
@@ -20,24 +20,34 @@ TYPE = b"type"
 TICK = b"tick"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """The bars of one tick that share an interval and a start, one a symbol, sorted by symbol."""
+    """The bars of one tick that share an interval and a start, one a symbol, sorted by symbol.
+
+    They are the rows `first` to `last` (that one excluded) of a table that has the bars of other groups too.
+    """
 
     interval: str
     start_ms: int
     symbols: tuple[str, ...]
-    frame: Frame
+    table: Table
+    first: int
+    last: int
 
-    @cached_property
+    @property
     def index(self) -> Mapping[str, int]:
         """Where each symbol stands."""
         return _index(self.symbols)
 
-    @cached_property
+    @property
+    def frame(self) -> Frame:
+        """The packed bars, shape (n, 46)."""
+        return self.table.frame[self.first : self.last]
+
+    @property
     def values(self) -> NDArray[np.float64]:
         """Open, high, low, close and volume of each symbol, shape (n, 5)."""
-        return values_of(self.frame)
+        return self.table.values[self.first : self.last]
 
 
 @dataclass(frozen=True)
@@ -150,16 +160,11 @@ LAST = (SessionFinished, SessionStopped, SessionFailure)
 
 def decode(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Message:
     """A notification as a message. Raises `Malformed` for what does not follow the protocol."""
-    entry = entry_id.decode(errors="replace")
-    clock_ms = time_ms(entry)
-    if clock_ms > MAX_TIME_MS:
-        raise Malformed(f"notification {entry} lies beyond the year 9999")
+    entry, clock_ms = _place(entry_id)
     kind = fields.get(TYPE)
     if kind == TICK:
-        groups = decode_groups(fields)
-        if not groups:
-            raise Malformed(f"tick {entry} has no bars")
-        return Tick(entry, clock_ms, groups)
+        cuts = _cut_tick(entry_id, fields).cuts
+        return Tick(entry, clock_ms, _groups(cuts, _table_of(cuts), 0))
     try:
         match kind:
             case b"symbol-added":
@@ -185,15 +190,95 @@ def _listed(symbols: bytes) -> tuple[str, ...]:
     return names_of(symbols + b"\n")
 
 
+def decode_all(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Message | Malformed]:
+    """Some notifications as messages, with the error in place of what does not follow the protocol. Their bars share a
+    table."""
+    found: list[Message | Malformed | _CutTick] = []
+    for entry, fields in entries:
+        try:
+            is_tick = fields.get(TYPE) == TICK
+            found.append(_cut_tick(entry, fields) if is_tick else decode(entry, fields))
+        except Malformed as error:
+            found.append(error)
+    try:
+        table = _table_of([cut for each in found if isinstance(each, _CutTick) for cut in each.cuts])
+    except Malformed:  # whose bars are none is found out one by one
+        return [_decoded(entry, fields) for entry, fields in entries]
+    first = 0
+    messages: list[Message | Malformed] = []
+    for each in found:
+        if isinstance(each, _CutTick):
+            groups = _groups(each.cuts, table, first)
+            messages.append(Tick(each.entry, each.clock_ms, groups))
+            first = groups[-1].last
+        else:
+            messages.append(each)
+    return messages
+
+
 def decode_groups(fields: Mapping[bytes, bytes]) -> tuple[Group, ...]:
     """The groups of a tick's fields, in their order. Raises `Malformed`."""
-    groups = []
+    cuts = _cut(fields)
+    return _groups(cuts, _table_of(cuts), 0)
+
+
+class _Cut(NamedTuple):
+    """A group whose bars were not looked at yet."""
+
+    interval: str
+    start_ms: int
+    symbols: tuple[str, ...]
+    packed: memoryview
+
+
+class _CutTick(NamedTuple):
+    entry: str
+    clock_ms: int
+    cuts: Sequence[_Cut]
+
+
+def _decoded(entry: bytes, fields: Mapping[bytes, bytes]) -> Message | Malformed:
+    try:
+        return decode(entry, fields)
+    except Malformed as error:
+        return error
+
+
+def _place(entry_id: bytes) -> tuple[str, int]:
+    """The id of a notification, and its market time."""
+    entry = entry_id.decode(errors="replace")
+    clock_ms = time_ms(entry)
+    if clock_ms > MAX_TIME_MS:
+        raise Malformed(f"notification {entry} lies beyond the year 9999")
+    return entry, clock_ms
+
+
+def _cut_tick(entry_id: bytes, fields: Mapping[bytes, bytes]) -> _CutTick:
+    tick = _CutTick(*_place(entry_id), _cut(fields))
+    if not tick.cuts:
+        raise Malformed(f"tick {tick.entry} has no bars")
+    return tick
+
+
+def _cut(fields: Mapping[bytes, bytes]) -> Sequence[_Cut]:
+    cuts = []
     for field, value in fields.items():
         if field == TYPE:
             continue
-        interval, start_ms = parse_group_field(field)
         head, packed = split_group(value)
-        groups.append(Group(interval, start_ms, _names(head), frame_of(packed)))
+        cuts.append(_Cut(*parse_group_field(field), _names(head), packed))
+    return cuts
+
+
+def _table_of(cuts: Sequence[_Cut]) -> Table:
+    return Table(frame_of(cuts[0].packed if len(cuts) == 1 else b"".join(cut.packed for cut in cuts)))
+
+
+def _groups(cuts: Sequence[_Cut], table: Table, first: int) -> tuple[Group, ...]:
+    """The groups of one tick, whose bars begin at a row of the table."""
+    groups = []
+    for interval, start_ms, symbols, _ in cuts:
+        groups.append(Group(interval, start_ms, symbols, table, first, first := first + len(symbols)))
     return tuple(groups)
 
 

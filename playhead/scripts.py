@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import cache
 from importlib.resources import files
@@ -42,16 +42,16 @@ class Script:
 
         Raises `Malformed` for keys that are not as they should be; nothing was written then.
         """
-        by_digest, by_text = (client.evalsha_ro, client.eval_ro) if self._reads_only else (client.evalsha, client.eval)
+        by_digest, by_text = ("EVALSHA_RO", "EVAL_RO") if self._reads_only else ("EVALSHA", "EVAL")
         with self._door:
             try:
-                return self._checked(by_digest, self._digest, keys, args)
+                return self._checked(client, by_digest, self._digest, keys, args)
             except NoScriptError:
-                return self._checked(by_text, self._text, keys, args)
+                return self._checked(client, by_text, self._text, keys, args)
 
-    def _checked(self, run: Callable[..., Any], script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def _checked(self, client: redis.Redis, run: str, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         try:
-            return run(script, len(keys), *keys, *args)
+            return client.execute_command(run, script, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
         except ResponseError as error:
             match = _MALFORMED.fullmatch(str(error))
             if match is None:

@@ -38,6 +38,8 @@ MAX_BATCH: Final = 256
 """Entries of one read."""
 BATCH_BYTES: Final = 4 << 20
 """What one read should bring at most, judged by the size of the entries before."""
+DECODED_AT_ONCE: Final = 32
+"""Notifications whose bars share a table: whoever keeps a tick keeps no more than those with it."""
 FOREIGN_PAUSE_S: Final = 0.1
 """Between two looks while another hand's entry stands at the end of the notifications."""
 SAVES_A_LEAD: Final = 8
@@ -86,11 +88,11 @@ class Subscription(Iterator[Message]):
         place.read = start
         self._done = start
         self._in_hand: Message | None = None
-        self._entries: deque[tuple[bytes, Mapping[bytes, bytes]]] = deque()
+        self._entries: deque[tuple[bytes, Message | Malformed]] = deque()
         self._foreign = BEGINNING
         self._batch = FIRST_BATCH
         self._unsaved = 0
-        self._in_step = False
+        self._keeps_up = False
         self.view = View(client, keys, place, start, self._patience)
         self._handed = self._consumer is not None and start != BEGINNING
 
@@ -188,11 +190,9 @@ class Subscription(Iterator[Message]):
             if not self._entries or self._is_waited_for:
                 self._fetch()
             if self._entries:
-                entry, fields = self._entries.popleft()
-                try:
-                    message = messages.decode(entry, fields)
-                except Malformed as error:
-                    self._skip(entry.decode(), error)
+                entry, message = self._entries.popleft()
+                if isinstance(message, Malformed):
+                    self._skip(entry.decode(), message)
                     continue
                 self._in_hand = message
                 self._handed = True
@@ -225,17 +225,21 @@ class Subscription(Iterator[Message]):
 
     def _fetch(self) -> None:
         """Reads the next entries, or waits a little for some. Raises at the end, or if the place is lost."""
-        awaits = self._in_step and not self._entries
+        awaits = self._keeps_up and not self._entries
+        asked = self._batch
         saved, state, found = self._patience.get(self._save_and_await if awaits else self._exchange)
         self._place.check(state)
         if self._consumer and saved is not None and self._consumer.was_saved(saved):
             self._consumer.cursor = self._done
         self._unsaved = 0
         found = self._without_foreign(found, state)
-        self._in_step = self._consumer is not None and self._consumer.lead is not None and bool(found or self._entries)
+        self._keeps_up = bool(self._entries) or 0 < len(found) < asked
         if found:
             self._place.read = found[-1][0].decode()
-            self._entries.extend(found)
+            for at in range(0, len(found), DECODED_AT_ONCE):
+                portion = found[at : at + DECODED_AT_ONCE]
+                decoded = messages.decode_all(portion)
+                self._entries.extend(zip((entry for entry, _ in portion), decoded, strict=True))
             size = sum(len(value) for _, fields in found for value in fields.values()) // len(found)
             self._batch = max(1, min(MAX_BATCH, BATCH_BYTES // max(size, 1), 4 * self._batch))
         elif self._entries or awaits:
@@ -281,9 +285,9 @@ class Subscription(Iterator[Message]):
         return saved, state_of(state), next(iter(found[0].values()), []) if found else []
 
     def _save_and_await(self) -> tuple[int | None, State, list[Any]]:
-        """The same in one way to the server and back, in which it waits for the next entries: in lockstep they come as
-        soon as what is done is saved. The state is read after them, so nothing can have been lost before them; where
-        none have come, it does not say that none will.
+        """The same in one way to the server and back, in which it waits for the next entries: for who keeps up with the
+        clock; in lockstep they come as soon as what is done is saved. The state is read after them, so nothing can have
+        been lost before them; where none have come, it does not say that none will.
         """
         pipe = self._client.pipeline(transaction=False)
         saves = self._consumer is not None and self._done != self._consumer.cursor

@@ -53,9 +53,9 @@ class MainFeed:
             raise
         return last.decode()
 
-    def length(self) -> int:
-        """Entries that the coordinator has not released yet."""
-        return int(self._client.xlen(self._feed))
+    def clock_ms(self) -> int:
+        """The clock: what closed by then was released."""
+        return int(self._client.hget(self._keys.state, "clock_ms") or 0)
 
     def through_ms(self) -> int:
         """The end of the last opened window."""
@@ -75,7 +75,7 @@ class MainFeed:
         return {check_symbol(symbol): decode_record(json.dumps(record)) for symbol, record in records.items()}
 
     def publish(self, after: str, entries: Sequence[tuple[str, Fields]]) -> int:
-        """Appends entries after the one with the id `after`. Returns the length of the feed.
+        """Appends entries after the one with the id `after`. Returns the clock.
 
         Raises `Fenced` where another process has published meanwhile.
         """

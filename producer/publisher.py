@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
@@ -20,14 +21,21 @@ from producer.window import Window
 from shared.lease import Lease
 from shared.logs import SessionLog
 from shared.settings import Settings
+from shared.stretch import entries_of
 from shared.ticks import FeedTick, Fields, window_end
 
 LOG: Final = logging.getLogger(__name__)
+SAMPLED: Final = 16
+"""Ticks at the beginning of a window that say how large one is."""
 WINDOW_MS: Final = DAY_MS
 """Length of a window. Longer than any overlap of two exchanges' sessions needs; short enough to hold in memory."""
-BATCH_TICKS: Final = 16
+MOST_TICKS: Final = 256
 """Ticks of one call to Redis."""
-IDLE_S: Final = 0.02
+FARTHEST_MS: Final = 14 * DAY_MS
+"""No window is opened so far ahead of the clock, however few of them have bars."""
+CALL_BYTES: Final = 512 << 10
+"""The same by size: the smaller of the two counts. A call must not keep the server from all others for long."""
+IDLE_S: Final = 0.004
 """Pause where there is nothing to do: the clock is behind, or an addition holds it."""
 RESTING_S: Final = 0.2
 """Pause after the last window."""
@@ -53,6 +61,10 @@ class Publisher:
         self._whole = False
         self._window_ms = 0
         self._bound = settings.feed_ticks_ahead
+        self._batch = 1
+        self._with_bars: deque[int] = deque(maxlen=settings.windows_ahead)  # the starts of the last windows with bars
+        self._ahead = 0
+        self._unreleased: deque[tuple[int, int]] = deque()  # by call the last close time, and how many ticks
         self._done = False
 
     @property
@@ -105,7 +117,7 @@ class Publisher:
 
     def _open(self, config: SessionConfig) -> float:
         end_ms = self._window_ms + WINDOW_MS
-        symbols = self._feed.open_window(self._window_ms, end_ms, self._settings.windows_ahead * WINDOW_MS)
+        symbols = self._feed.open_window(self._window_ms, end_ms, self._windows_ahead_ms())
         if symbols == "final":
             self._append([(f"{self._window_ms}-2", window_end(self._window_ms, final=True))])
             self._done = True
@@ -124,6 +136,13 @@ class Publisher:
             )
         return 0
 
+    def _windows_ahead_ms(self) -> int:
+        """How far ahead of the clock the next window may start. Windows without bars do not count: over a weekend there
+        would be nothing ready behind them."""
+        if len(self._with_bars) < self._settings.windows_ahead:
+            return self._settings.windows_ahead * WINDOW_MS
+        return min(self._window_ms - self._with_bars[0], FARTHEST_MS)
+
     def _await_window(self, reading: Reading) -> float:
         try:
             ticks = reading.ticks()
@@ -140,11 +159,13 @@ class Publisher:
             self._done = True
             self._feed.fail("the source has no bars in regular hours for these symbols on these dates")
             return 0
+        if ticks:
+            self._with_bars.append(self._window_ms)
         last_ms = time_ms(self._last)
         self._ticks = iter([tick for tick in ticks if tick[0] > last_ms])
-        size = sum(len(value) for _, fields in ticks[:BATCH_TICKS] for value in fields.values()) or 1
-        fitting = self._settings.feed_bytes_ahead * min(len(ticks), BATCH_TICKS) // size
-        self._bound = max(BATCH_TICKS, min(self._settings.feed_ticks_ahead, fitting))
+        size = max((len(value) for _, fields in ticks[:SAMPLED] for value in fields.values()), default=1)
+        self._bound = max(1, min(self._settings.feed_ticks_ahead, self._settings.feed_bytes_ahead // size))
+        self._batch = max(1, min(MOST_TICKS, CALL_BYTES // size, self._bound))
         return 0
 
     def _is_last_window(self) -> bool:
@@ -152,10 +173,16 @@ class Publisher:
         return end_ms is not None and self._window_ms + WINDOW_MS >= int(end_ms)
 
     def _publish(self, ticks: Iterator[FeedTick]) -> float:
-        if self._feed.length() >= self._bound:
-            return IDLE_S
-        entries = [(f"{close_ms}-0", fields) for close_ms, fields in islice(ticks, BATCH_TICKS)]
-        if len(entries) < BATCH_TICKS:
+        if self._ahead >= self._bound:
+            self._count_released(self._feed.clock_ms())
+            if self._ahead >= self._bound:
+                return IDLE_S
+        batch = list(islice(ticks, self._batch))
+        entries = list(entries_of(batch))
+        if batch:
+            self._ahead += len(batch)
+            self._unreleased.append((batch[-1][0], len(batch)))
+        if len(batch) < self._batch:
             end_ms = self._window_ms + WINDOW_MS
             entries.append((f"{end_ms}-1", window_end(end_ms, final=False)))
             self._ticks = None
@@ -163,6 +190,11 @@ class Publisher:
         self._append(entries)
         return 0
 
+    def _count_released(self, clock_ms: int) -> None:
+        """Which of the ticks that were published here are still ahead of the clock."""
+        while self._unreleased and self._unreleased[0][0] <= clock_ms:
+            self._ahead -= self._unreleased.popleft()[1]
+
     def _append(self, entries: list[tuple[str, Fields]]) -> None:
-        self._feed.publish(self._last, entries)
+        self._count_released(self._feed.publish(self._last, entries))
         self._last = self._published[self._history] = entries[-1][0]

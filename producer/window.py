@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from playhead.config import SessionConfig
+from playhead.days import TradingDays
 from playhead.intervals import interval_ms
 from playhead.symbols import SymbolRecord
-from shared.derive import with_derived
+from shared.cut import Cut
+from shared.derive import derive
 from shared.hours import Hours
 from shared.sources.registry import open_source
 from shared.ticks import Closing, FeedTick, ticks_of
@@ -22,6 +25,7 @@ class Window:
     start_ms: int
     end_ms: int
     symbols: Mapping[str, SymbolRecord]
+    _cuts: dict[tuple[str, int, str], Cut] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read(self, config: SessionConfig) -> Iterator[FeedTick]:
         """Its ticks in close-time order. Raises `SourceError` where a source cannot be read."""
@@ -38,8 +42,18 @@ class Window:
             for symbol, bars in found.items():
                 record = self.symbols[symbol]
                 hours = Hours.in_session(record.calendar, config)
-                regular = hours.within(bars)
                 # Bars of history are there from the start, and bars that another feed carries come in that.
                 after_ms = max(self.start_ms, record.through_ms, hours.open_ms)
-                for each in with_derived(regular, config, hours.days):
-                    yield each.where((each.close_ms > after_ms) & (each.close_ms <= self.end_ms))
+                cut = partial(self._cut, record.calendar, hours.days, after_ms)
+                yield cut(config.interval).of(bars)
+                if config.derive:
+                    regular = hours.within(bars)
+                    for interval in config.derive:
+                        yield cut(interval).of(derive(regular, interval, hours.days))
+
+    def _cut(self, calendar: str, days: TradingDays, after_ms: int, interval: str) -> Cut:
+        """The same one for all symbols of which the same is left."""
+        key = calendar, after_ms, interval
+        if key not in self._cuts:
+            self._cuts[key] = Cut(days, interval_ms(interval), after_ms, self.end_ms)
+        return self._cuts[key]

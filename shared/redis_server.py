@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -35,6 +35,13 @@ PROBE_TIMEOUT_S = 2.0
 POLL_S = 0.01
 PORT_ATTEMPTS = 20
 LOG_TAIL_BYTES = 4_096
+
+FOR_BARS: Final = {
+    "rdbcompression": "no",  # packed numbers hardly shrink; to try takes longer than all else of a rewrite
+    "auto-aof-rewrite-min-size": "256mb",  # at 64 a fast replay would rewrite its file every second
+    "hash-max-listpack-entries": "512",  # a day of minutes that came one by one takes half the memory
+}
+"""Settings that suit what Playhead keeps. `docker-compose.yml` has them too."""
 
 _LOG_FILE = "server.log"
 
@@ -97,6 +104,7 @@ class RedisServer:
             "daemonize": "no",
             "appendonly": "yes" if appendonly else "no",
             "appendfsync": appendfsync,
+            **FOR_BARS,
         }
         server = cls(binary, options, place, owns=directory is None)
         try:

@@ -45,6 +45,8 @@ LONGEST_PAUSE_S: Final = 5.0
 """Between two attempts to serve a session that cannot be served: twice as long each time, but no longer than this."""
 SETTLED_S: Final = 2.0
 """A session that is served for so long goes on: an attempt may fail at its second step."""
+GARBAGE_AFTER: Final = 20_000
+"""So many new objects are looked through for garbage at a time: a batch of ticks makes thousands, and no cycles."""
 STOP_S: Final = 3.0
 """How long the sessions have to be given back when the process is told to stop."""
 LOOKING: Final = "looking"
@@ -108,6 +110,9 @@ class Service:
         LOG.info("serving sessions at %s", shown_url(self._settings.redis_url))
         Standby(self._settings.redis_url, self._stopping).start()
         met = False
+        # What was imported stays: to look through all that pandas has made, time and again, takes as long as the work.
+        gc.freeze()
+        gc.set_threshold(GARBAGE_AFTER)
         while not self._stopping.is_set():
             asked_s = time.monotonic()
             try:

@@ -56,11 +56,14 @@ class Settings:
     feed_bytes_ahead: int = 64 * MIB
     """The same by size: the smaller of the two counts."""
 
-    windows_ahead: int = 1
-    """Windows that may be opened ahead of the one in which the clock is."""
+    windows_ahead: int = 2
+    """Windows with bars that may be opened ahead of the one in which the clock is."""
 
-    batch_ticks: int = 32
+    batch_ticks: int = 512
     """Ticks released by one call at full speed."""
+
+    batch_bytes: int = MIB
+    """The same by size: the smaller of the two counts, but for 16 ticks."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

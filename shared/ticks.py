@@ -18,6 +18,7 @@ from playhead.closing import closes_of
 from playhead.codec import group_field, pack, pack_names
 from playhead.days import TradingDays
 from playhead.intervals import interval_ms
+from playhead.runs import BAR_BYTES
 
 Fields = dict[str | bytes, str | bytes]
 FeedTick = tuple[int, Fields]
@@ -67,6 +68,14 @@ def _groups(columns: list[Closing]) -> Iterator[tuple[int, str, bytes]]:
     columns.sort(key=lambda each: each.bars.symbol)
     interval = columns[0].bars.interval
     symbols = tuple(each.bars.symbol for each in columns)
+    starts, closes = columns[0].bars.start_ms, columns[0].close_ms
+    if all(each.bars.start_ms is starts and each.close_ms is closes for each in columns):
+        # Nobody lacks a bar, and nothing has to be put in order: one turn of the whole table does it.
+        head, size = pack_names(symbols), BAR_BYTES * len(symbols)
+        packed = pack(np.stack([each.bars.values for each in columns], axis=1).reshape(-1, 5)).tobytes()
+        for at, (start_ms, close_ms) in enumerate(zip(starts.tolist(), closes.tolist(), strict=True)):
+            yield close_ms, group_field(interval, start_ms), head + packed[at * size : (at + 1) * size]
+        return
     starts = np.concatenate([each.bars.start_ms for each in columns])
     closes = np.concatenate([each.close_ms for each in columns])
     # Stable: within a start the symbols stay in the order of the columns, which is sorted.

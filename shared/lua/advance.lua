@@ -60,10 +60,11 @@ for at = run_at, run_at + 3 * (runs - 1), 3 do
   end
 end
 local last = now[6] or '0-0'
+if ticks > 0 then clear_behind(state, notifications, last) end
 for _ = 1, ticks do
   local id = ARGV[tick_at] .. '-0'
   local fields = 2 * tonumber(ARGV[tick_at + 1])
-  append(state, notifications, last, id, {unpack(ARGV, tick_at + 2, tick_at + 1 + fields)})
+  append_next(state, notifications, last, id, unpack(ARGV, tick_at + 2, tick_at + 1 + fields))
   last = id
   tick_at = tick_at + 2 + fields
 end

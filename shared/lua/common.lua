@@ -108,18 +108,29 @@ local function disown(state, stream, last)
   return count
 end
 
--- Appends an entry behind our last one, whatever another hand has put there.
-local function append(state, stream, last, id, fields)
+-- Takes out what another hand has put behind our last entry, if there is anything. Nothing can come there after that
+-- as long as the script runs.
+local function clear_behind(state, stream, last)
   if redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1] then disown(state, stream, last) end
-  local done = redis.pcall('XADD', stream, id, unpack(fields))
+end
+
+-- Appends an entry behind our last one, behind which nothing stands. Its fields follow.
+local function append_next(state, stream, last, id, ...)
+  local done = redis.pcall('XADD', stream, id, ...)
   if type(done) == 'table' then
     if not string.find(done.err, 'equal or smaller', 1, true) and not string.find(done.err, 'exhausted', 1, true) then
       error(done)
     end
     -- An id was used by an entry that has gone.
     disown(state, stream, last)
-    redis.call('XADD', stream, id, unpack(fields))
+    redis.call('XADD', stream, id, ...)
   end
+end
+
+-- Appends an entry behind our last one, whatever another hand has put there.
+local function append(state, stream, last, id, fields)
+  clear_behind(state, stream, last)
+  append_next(state, stream, last, id, unpack(fields))
 end
 
 local LAST_ID = '18446744073709551615-18446744073709551615'

@@ -135,7 +135,7 @@ class _Writer:
     def _write(self, path: Path, cuts: list[Bars]) -> None:
         said = self._said | {SYMBOLS_KEY: json.dumps([cut.symbol for cut in cuts])}
         schema = pa.schema(_SCHEMA, metadata=said)
-        with parquet.ParquetWriter(path, schema, use_dictionary=[SYMBOL], compression="zstd") as writer:
+        with parquet.ParquetWriter(path, schema, use_dictionary=[SYMBOL], compression="lz4") as writer:
             for at in range(0, len(cuts), _GROUP_SYMBOLS):
                 group = cuts[at : at + _GROUP_SYMBOLS]
                 values = np.concatenate([cut.values for cut in group])

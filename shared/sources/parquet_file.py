@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from playhead.bars import COLUMNS
 from playhead.errors import BadRow, SourceError
-from shared.sources.checks import first_fault
+from shared.sources.checks import are_sound, first_fault
 
 SYMBOL, START_MS, TIME = "symbol", "start_ms", "time"
 # What our importer adds to the footer, as JSON values.
@@ -106,8 +107,9 @@ class ParquetBars:
         except (pa.ArrowInvalid, OSError) as error:
             raise SourceError(f"{self.path} cannot be read ({error})") from error
         found: dict[str, list[Piece]] = {}
-        for symbol, piece in self._pieces(table, groups, set(ordered)):
-            fault = first_fault(piece.start_ms, piece.values)
+        pieces, sound = self._pieces(table, groups, set(ordered))
+        for symbol, piece in pieces:
+            fault = None if sound else first_fault(piece.start_ms, piece.values)
             if fault:
                 raise BadRow(str(self.path), piece.first_row + fault[0], fault[1])
             found.setdefault(symbol, []).append(piece)
@@ -116,8 +118,10 @@ class ParquetBars:
     def _open(self) -> Any:
         return parquet.ParquetFile(self.path, metadata=self._footer, read_dictionary=[SYMBOL])
 
-    def _pieces(self, table: Any, groups: list[_Group], wanted: Collection[str]) -> list[tuple[str, Piece]]:
-        """The rows of the wanted symbols, a piece for each symbol and row group."""
+    def _pieces(
+        self, table: Any, groups: list[_Group], wanted: Collection[str]
+    ) -> tuple[list[tuple[str, Piece]], bool]:
+        """The rows of the wanted symbols, a piece for each symbol and row group, and whether all rows are bars."""
         sizes = [group.rows for group in groups]
         rows = np.concatenate([np.arange(group.first_row, group.first_row + group.rows) for group in groups])
         for name in (SYMBOL, self._time):
@@ -150,7 +154,7 @@ class ParquetBars:
                 # Copies, so that a day of one symbol does not keep the whole row group in memory.
                 columns = starts[begin:end].copy(), values[begin:end].copy()
                 pieces.append((symbol, Piece(self.path, int(rows[begin]), *columns)))
-        return pieces
+        return pieces, are_sound(starts, values, begins)
 
     def _starts(self, column: Any) -> NDArray[np.int64]:
         if self._time == TIME:
@@ -225,7 +229,8 @@ def _wanted(group: _Group, ordered: list[str], start_ms: int, end_ms: int) -> bo
     if group.symbols is None:
         return True
     lowest, highest = group.symbols
-    return any(lowest <= symbol <= highest for symbol in ordered)
+    at = bisect_left(ordered, lowest)
+    return at < len(ordered) and ordered[at] <= highest
 
 
 def _ms(time: Any, rounded: Any) -> int:

@@ -120,7 +120,7 @@ def pushed(given: tuple[bytes, Fields]) -> object:
     feed = Feed("0-0", 0, 0)
     feed.push(entry, found)
     roster = Roster({name: SymbolRecord("XNYS", "America/New_York") for name in NAMES})
-    return [roster.arrange(MergedTick(close_ms, (("main", each),))) for close_ms, each in feed.ticks]
+    return roster.arrange([MergedTick(close_ms, (("main", each),)) for close_ms, each in feed.ticks])
 
 
 def recorded(given: tuple[bytes, Fields]) -> object:

@@ -20,6 +20,7 @@ from tests.support.system import (
     replies,
     run_on_at_noon,
 )
+from tests.support.tape import OPEN_MS
 from tests.support.transcript import Item
 from tests.support.waiting import wait_until
 
@@ -123,7 +124,8 @@ def test_nothing_is_lost_and_nothing_comes_twice_when_a_producer_dies_in_mid_fee
     # 4,680 ticks, of which the producer keeps about 2,000 ready: it stands in the middle of the day.
     session = system.start("RIVN", interval="5s", run_until="09:40")
     feed = system.keys().feed("main")
-    wait_until(lambda: system.client.xlen(feed) >= 2_048, 30, "the producer to be ahead")
+    ahead_ms = OPEN_MS + 2_048 * 5_000
+    wait_until(lambda: bool(system.client.xrange(feed, ahead_ms)), 30, "the producer to be ahead")
     producer = system.services.only("producer")
     producer.kill()
     assert last_entry_ms(system, feed) < CLOSE_MS

@@ -44,9 +44,16 @@ def as_bytes(item: str | bytes) -> bytes:
     return item if isinstance(item, bytes) else item.encode()
 
 
+def groups_of(roster: Roster, tick: MergedTick) -> list[Released]:
+    """What is released of one tick."""
+    ((close_ms, groups),) = roster.arrange([tick])
+    assert close_ms == tick.close_ms
+    return groups
+
+
 def arranged(records: Mapping[str, SymbolRecord], feeds: Mapping[str, Sequence[str]]) -> list[Released]:
     parts = tuple((name, fields_of(*symbols)) for name, symbols in feeds.items())
-    return Roster(records).arrange(MergedTick(CLOSE_MS, parts))
+    return groups_of(Roster(records), MergedTick(CLOSE_MS, parts))
 
 
 # Where the bars of a symbol come from: its record, the close of the bar, the feed that is right.
@@ -91,7 +98,7 @@ def test_a_tick_of_which_nothing_is_left_has_no_groups() -> None:
 def test_bytes_of_which_nothing_changes_pass_through_as_they_are() -> None:
     fields = fields_of("AAPL", "MSFT")
     roster = Roster({"AAPL": RECORD, "MSFT": RECORD})
-    (group,) = roster.arrange(MergedTick(CLOSE_MS, (("main", fields),)))
+    (group,) = groups_of(roster, MergedTick(CLOSE_MS, (("main", fields),)))
     assert group.value is fields[FIELD]
     assert (group.field, group.interval, group.start_ms) == (FIELD, "1m", START_MS)
 
@@ -101,7 +108,7 @@ def test_groups_are_in_order_of_their_intervals_length_and_then_of_their_start()
     for interval, ago_ms in (("1h", 3_600_000), ("5m", 60_000), ("90s", 90_000), ("5m", 300_000), ("1m", 9)):
         ((_, made),) = ticks_of([bar("AAPL", interval, CLOSE_MS - ago_ms)])
         fields |= {as_bytes(name): as_bytes(value) for name, value in made.items()}
-    groups = Roster({"AAPL": RECORD}).arrange(MergedTick(CLOSE_MS, (("main", fields),)))
+    groups = groups_of(Roster({"AAPL": RECORD}), MergedTick(CLOSE_MS, (("main", fields),)))
     assert [(group.interval, CLOSE_MS - group.start_ms) for group in groups] == [
         ("1m", 9),
         ("90s", 90_000),
@@ -131,7 +138,7 @@ MALFORMED = {
 def test_a_malformed_group_is_skipped_and_counted_and_the_others_are_released(fields: dict[bytes, bytes]) -> None:
     roster = Roster({"AAPL": RECORD, "MSFT": RECORD})
     tick = MergedTick(CLOSE_MS, (("add-1", {b"type": b"tick", **fields}), ("main", fields_of("AAPL", "MSFT"))))
-    (group,) = roster.arrange(tick)
+    (group,) = groups_of(roster, tick)
     assert group.value == fields_of("AAPL", "MSFT")[FIELD]
     assert roster.skipped == 1
 
@@ -171,6 +178,6 @@ def test_between_two_borders_a_remembered_answer_is_the_right_one(
     roster = Roster(records)
     for at_ms in (CLOSE_MS - ago_ms for ago_ms in (8, before_ms, 0, before_ms)):  # the same heads again and again
         for feed in ("main", "add-1", "add-2"):
-            groups = roster.arrange(MergedTick(at_ms, ((feed, fields_of(*records)),)))
+            groups = groups_of(roster, MergedTick(at_ms, ((feed, fields_of(*records)),)))
             taken = [symbol for group in groups for symbol in group.symbols]
             assert taken == [symbol for symbol in sorted(records) if roster.accepts(feed, symbol, at_ms)]

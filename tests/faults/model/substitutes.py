@@ -45,7 +45,7 @@ def substituted(server: Server, tape: Tape, settings: Settings, queue: object, *
     places: list[tuple[Any, str, object]] = [
         (playhead.connection, "Client", SimpleNamespace(from_url=lambda _, **options: Client(server, **options))),
         (coordinator.replay, "Dispatcher", lambda *_: queue),
-        (producer.publisher, "BATCH_TICKS", PUBLISHED_AT_ONCE),
+        (producer.publisher, "MOST_TICKS", PUBLISHED_AT_ONCE),
         (producer.reading, "wait", _wait(scheduler)),
         (shared.service, "SessionLog", ServiceLog),
         (workers.stage, "Settings", SimpleNamespace(from_environment=lambda: settings)),

@@ -1,0 +1,134 @@
+"""Stretches: the ticks that are cut out of the entries of a feed are those that were put in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator.merge import Feed
+from playhead.codec import group_field, pack, pack_names
+from playhead.errors import Malformed
+from playhead.intervals import interval_ms
+from shared.stretch import LARGE_BYTES, MOST_BYTES, entries_of, ticks_in
+from shared.ticks import FeedTick, Fields
+
+MINUTE_MS = 60_000
+OPEN_MS = 1_751_463_000_000
+Raw = dict[bytes, bytes]
+
+
+def group(start_ms: int, symbols: tuple[str, ...], interval: str = "1m") -> tuple[str, bytes]:
+    values = np.array([[start_ms + at, 1.5, 0.5, 1.0, len(symbol)] for at, symbol in enumerate(symbols)])
+    return group_field(interval, start_ms), pack_names(symbols) + pack(values).tobytes()
+
+
+def minute(number: int, *symbols: str) -> FeedTick:
+    start_ms = OPEN_MS + number * MINUTE_MS
+    field, value = group(start_ms, symbols)
+    return start_ms + MINUTE_MS, {"type": "tick", field: value}
+
+
+def raw(fields: Fields) -> Raw:
+    """As redis-py gives it."""
+    return {_bytes(name): _bytes(value) for name, value in fields.items()}
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def read_back(entries: list[tuple[str, Fields]], clock_ms: int = 0) -> list[tuple[int, Raw]]:
+    """What a coordinator whose clock reads that has of a feed."""
+    feed = Feed(f"{clock_ms}-0", clock_ms, clock_ms)
+    for entry, fields in entries:
+        feed.push(entry.encode(), raw(fields))
+    return [(close_ms, dict(fields)) for close_ms, fields in feed.ticks]
+
+
+def types(entries: list[tuple[str, Fields]]) -> list[tuple[int, bytes]]:
+    """In minutes since the open the id of each entry, and its type."""
+    return [
+        ((int(entry.removesuffix("-0")) - OPEN_MS) // MINUTE_MS, _bytes(fields["type"])) for entry, fields in entries
+    ]
+
+
+EXAMPLES = {
+    "nothing": ([], []),
+    "one tick": ([minute(0, "A")], [(1, b"tick")]),
+    "minutes in a row": ([minute(0, "A", "B"), minute(1, "A", "B"), minute(2, "A", "B")], [(3, b"ticks")]),
+    "a minute is missing": (
+        [minute(0, "A"), minute(1, "A"), minute(3, "A"), minute(4, "A")],
+        [(2, b"ticks"), (5, b"ticks")],
+    ),
+    "somebody lacks a bar": (
+        [minute(0, "A", "B"), minute(1, "A", "B"), minute(2, "A"), minute(3, "A", "B")],
+        [(2, b"ticks"), (3, b"tick"), (4, b"tick")],
+    ),
+    "others of the same number": ([minute(0, "A"), minute(1, "B"), minute(2, "B")], [(1, b"tick"), (3, b"ticks")]),
+}
+
+
+@pytest.mark.parametrize(("ticks", "expected"), EXAMPLES.values(), ids=EXAMPLES)
+def test_ticks_that_follow_each_other_with_the_same_symbols_are_one_entry(
+    ticks: list[FeedTick], expected: list[tuple[int, bytes]]
+) -> None:
+    assert types(list(entries_of(ticks))) == expected
+
+
+def test_a_tick_of_two_groups_and_one_that_closes_early_stand_alone() -> None:
+    both = minute(4, "A")
+    both[1].update([group(OPEN_MS, ("A",), "5m")])
+    early: FeedTick = (OPEN_MS + 30 * MINUTE_MS, {"type": "tick"})
+    early[1].update([group(OPEN_MS, ("A",), "1h")])
+    assert types(list(entries_of([minute(3, "A"), both, early]))) == [(4, b"tick"), (5, b"tick"), (30, b"tick")]
+
+
+def test_a_stretch_does_not_grow_without_end_and_large_ticks_are_not_joined() -> None:
+    many = tuple(f"S{number:04}" for number in range(100))
+    entries = list(entries_of([minute(number, *many) for number in range(40)]))
+    assert len(entries) > 1
+    assert all(len(_bytes(value)) <= MOST_BYTES for _, fields in entries for value in fields.values())
+    large = tuple(f"S{number:04}" for number in range(LARGE_BYTES // 46))
+    assert types(list(entries_of([minute(0, *large), minute(1, *large)]))) == [(1, b"tick"), (2, b"tick")]
+
+
+names = st.sets(st.sampled_from(["A", "AAPL", "MSFT"]), min_size=1).map(lambda chosen: tuple(sorted(chosen)))
+
+
+@given(st.dictionaries(st.integers(0, 30), names, max_size=20), st.integers(0, 31))
+def test_the_ticks_that_are_read_are_those_that_were_published(of: dict[int, tuple[str, ...]], clock: int) -> None:
+    """Wherever the clock is: what has closed by it is not taken again."""
+    ticks = [minute(number, *symbols) for number, symbols in sorted(of.items())]
+    clock_ms = OPEN_MS + clock * MINUTE_MS
+    expected = [(close_ms, raw(fields)) for close_ms, fields in ticks if close_ms > clock_ms]
+    assert read_back(list(entries_of(ticks)), clock_ms) == expected
+
+
+FIELD, VALUE = (_bytes(part) for part in group(OPEN_MS, ("A", "B")))
+TWO = VALUE + VALUE[VALUE.index(b"\n") + 1 :]
+MALFORMED = {
+    "no group": {},
+    "two groups": {FIELD: TWO, b"5m@0": TWO},
+    "no symbols": {FIELD: TWO[TWO.index(b"\n") + 1 :].replace(b"\n", b" ")},
+    "half a tick": {FIELD: TWO[:-46]},
+    "no tick": {FIELD: TWO[: TWO.index(b"\n") + 1]},
+    "another start": {b"1m@%d" % (OPEN_MS + MINUTE_MS): TWO},
+    "an interval that there is not": {b"7x@0": TWO},
+}
+
+
+@pytest.mark.parametrize("fields", MALFORMED.values(), ids=MALFORMED)
+def test_what_is_no_stretch_is_refused(fields: Raw) -> None:
+    with pytest.raises(Malformed):
+        list(ticks_in(OPEN_MS + 2 * MINUTE_MS, {b"type": b"ticks", **fields}))
+
+
+def test_a_stretch_that_goes_back_is_taken_from_where_the_feed_is() -> None:
+    entries = list(entries_of([minute(number, "A") for number in range(4)]))
+    feed = Feed("0-0", 0, 0)
+    feed.push(f"{OPEN_MS + 2 * MINUTE_MS}-0".encode(), raw(next(entries_of([minute(1, "A")]))[1]))
+    feed.push(entries[0][0].encode(), raw(entries[0][1]))
+    assert [(close_ms - OPEN_MS) // MINUTE_MS for close_ms, _ in feed.ticks] == [2, 3, 4]
+    assert interval_ms("1m") == MINUTE_MS
