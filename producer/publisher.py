@@ -15,6 +15,7 @@ from playhead.config import decode as decode_config
 from playhead.entries import BEGINNING, order, time_ms
 from playhead.intervals import DAY_MS
 from producer.feed import MainFeed
+from producer.metrics import PUBLISHED
 from producer.reading import CannotBeRead, Reading
 from producer.window import Window
 from shared.lease import Lease
@@ -44,6 +45,7 @@ class Publisher:
         self._settings = settings
         self._log = SessionLog(LOG, lease.keys.session)
         self._session = lease.keys.session
+        self._counted = PUBLISHED.labels(lease.keys.session)
         self._reading: Reading | None = None
         self._ticks: Iterator[FeedTick] | None = None
         self._config: SessionConfig | None = None
@@ -165,4 +167,5 @@ class Publisher:
 
     def _append(self, entries: list[tuple[str, Fields]]) -> None:
         self._feed.publish(self._last, entries)
+        self._counted.inc(len(entries))
         self._last = self._published[self._history] = entries[-1][0]

@@ -33,6 +33,7 @@ from workers.life import WORKING
 from workers.worker import WarmWorker
 
 LOG: Final = logging.getLogger(__name__)
+ROLE: Final = "worker"
 AGAIN_S: Final = 0.5
 """Pause before a worker that ended is started again."""
 WORKER_TTL_S: Final = 60
@@ -62,7 +63,7 @@ class Supervisor:
         warm_up()
         threading.Thread(target=warm_calendars, name="warm-calendars", daemon=True).start()
         logging.getLogger("rq.worker").addFilter(_is_no_outage)
-        outage = Outage()
+        outage = Outage(ROLE)
         first = True
 
         def begun(asked_s: float) -> None:
