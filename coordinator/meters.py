@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
 import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from redis.exceptions import ResponseError
 from rq import Queue
 
 from coordinator.consumers import Consumers
@@ -34,6 +36,7 @@ from coordinator.state import State
 from coordinator.store import Store
 from playhead.connection import text
 from playhead.entries import order
+from playhead.errors import Malformed
 from playhead.intervals import interval_ms
 from playhead.keys import JOBS_QUEUE, Keys
 from shared.lease import Lease
@@ -111,22 +114,50 @@ def read_sessions(client: redis.Redis) -> Iterator[Metric]:
         labels=[SESSION, CONSUMER],
     )
     for name in served():
-        meters, keys = _shown.get(name), Keys(name)
-        pipe = client.pipeline(transaction=False)
-        pipe.scard(keys.holds)
-        pipe.hmget(keys.state, ["skipped", "waiting_for"])
-        held, said = pipe.execute(raise_on_error=False)
-        if meters is None or (held := whole(held)) is None or not isinstance(said, list):
-            continue  # the service says what is wrong with the session's keys
-        holds.add_metric([name], held)
-        skipped.add_metric([name], whole(said[0] or b"0") or 0)
-        waited_for.add_metric([name], len(text(said[1]).split(",")) if said[1] else 0)
-        standing = Consumers(Store(client, Lease(client, keys, "", 0))).standing()
-        registered.add_metric([name], len(standing.beats_ms))
-        behind = sorted(((meters.behind_s(at), each) for each, at in standing.cursors.items()), reverse=True)
-        for behind_s, each in behind[:MOST_CONSUMERS]:
+        found = _read(client, name)
+        if found is None:
+            continue
+        holds.add_metric([name], found.holds)
+        skipped.add_metric([name], found.skipped)
+        waited_for.add_metric([name], found.waited_for)
+        registered.add_metric([name], found.registered)
+        for behind_s, each in found.behind[:MOST_CONSUMERS]:
             lag.add_metric([name, each], behind_s)
     yield from (holds, skipped, registered, waited_for, lag)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What stands in Redis of one session. `behind` has the lag of each consumer (seconds), the furthest first."""
+
+    holds: int
+    skipped: int
+    waited_for: int
+    registered: int
+    behind: Sequence[tuple[float, str]]
+
+
+def _read(client: redis.Redis, name: str) -> _Found | None:
+    """`None` where the keys of the session are not as they should be: its service says that, and the others go on."""
+    meters, keys = _shown.get(name), Keys(name)
+    if meters is None:
+        return None
+    pipe = client.pipeline(transaction=False)
+    pipe.scard(keys.holds)
+    pipe.hmget(keys.state, ["skipped", "waiting_for"])
+    try:
+        holds, (skipped, waited_for) = pipe.execute()
+        standing = Consumers(Store(client, Lease(client, keys, "", 0))).standing()
+    except (ResponseError, Malformed):
+        return None
+    behind = sorted(((meters.behind_s(at), each) for each, at in standing.cursors.items()), reverse=True)
+    return _Found(
+        holds=int(holds),
+        skipped=whole(skipped) or 0,
+        waited_for=len(text(waited_for).split(",")) if waited_for else 0,
+        registered=len(standing.beats_ms),
+        behind=behind,
+    )
 
 
 def read_queue(client: redis.Redis) -> Iterator[Metric]:

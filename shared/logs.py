@@ -42,12 +42,11 @@ class FieldsJsonFormatter(JsonFormatter):
         self._role = role
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: Mapping[str, Any]) -> None:
-        message = str(record.msg) if isinstance(record.msg, dict) else record.getMessage()
         log_data |= {"time": _moment(record), "level": record.levelname, "role": self._role, "logger": record.name}
-        log_data["message"] = message
+        log_data["message"] = record.getMessage()
         log_data |= {name: value for name in FIELDS if (value := getattr(record, name, None))}
-        if exception := message_dict.get("exc_info"):
-            log_data["exception"] = exception
+        if record.exc_info:
+            log_data["exception"] = self.formatException(record.exc_info)
 
 
 class SessionLog(logging.LoggerAdapter[logging.Logger]):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import shared
 from playhead.cli.options import URL_VARIABLE, info_of
 from playhead.cli.output import print_line, print_note
+from playhead.cli.services import METRICS_PORT_VARIABLE
 from playhead.cli.stopping import Stopped, StopSignals
 from playhead.cli.summary import dated_text, trouble_text
 from playhead.config import SessionConfig
@@ -118,7 +119,8 @@ class Running:
         # The services are found where `shared` was, whether this checkout is installed or not.
         checkout = str(Path(shared.__file__ or "").resolve().parent.parent)
         before = os.environ.get("PYTHONPATH")
-        return {URL_VARIABLE: url, "PYTHONPATH": f"{checkout}{os.pathsep}{before}" if before else checkout}
+        path = f"{checkout}{os.pathsep}{before}" if before else checkout
+        return {URL_VARIABLE: url, METRICS_PORT_VARIABLE: "", "PYTHONPATH": path}  # all cannot have the same port
 
     def _session(self, url: str) -> Session:
         try:
