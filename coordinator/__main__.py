@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from typing import Final
 
 from coordinator.meters import read_queue, read_sessions
 from coordinator.replay import Replay
@@ -12,7 +13,7 @@ from shared.role import run
 from shared.service import Service
 from shared.settings import Settings
 
-ROLE = "coordinator"
+ROLE: Final = "coordinator"
 
 
 def main() -> int:

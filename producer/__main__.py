@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from typing import Final
 
 from producer.metrics import read_feeds
 from producer.publisher import Publisher
@@ -12,7 +13,7 @@ from shared.role import run
 from shared.service import Service
 from shared.settings import Settings
 
-ROLE = "producer"
+ROLE: Final = "producer"
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ down to it. A series with the label `session` is there while this process serves
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
 from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
@@ -62,7 +63,11 @@ OUTAGE_S: Final = counter(
 
 def begin(role: str) -> None:
     """Shows what every process of a role has, from its beginning on."""
-    BUILD.labels(role, playhead.__version__).set(1)
+    try:
+        version: str = playhead.__version__
+    except PackageNotFoundError:  # a checkout that is not installed
+        version = "unknown"
+    BUILD.labels(role, version).set(1)
 
 
 def begin_service(role: str) -> None:

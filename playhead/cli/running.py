@@ -23,6 +23,7 @@ from playhead.session import Session
 from shared.free_port import is_taken
 from shared.processes import Processes
 from shared.redis_server import LOOPBACK, PortTaken, RedisServer, ServerFailed
+from shared.settings import Settings
 
 if TYPE_CHECKING:
     from playhead.info import SessionInfo
@@ -43,8 +44,12 @@ class Running:
     def __init__(
         self, name: str, given: SessionConfig, url: str | None, port: int | None, data_dir: Path | None
     ) -> None:
-        """Starts nothing. Without `url` it runs a Redis of its own, on `port`, its data in `data_dir`."""
+        """Starts nothing. Without `url` it runs a Redis of its own, on `port`, its data in `data_dir`.
+
+        Raises `InvalidInput` for settings that the services would refuse.
+        """
         self._name = check_session(name)
+        Settings.from_environment()  # what is wrong there is said once, and not by each service
         self._given = given
         self._url = url
         self._port = port

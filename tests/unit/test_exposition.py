@@ -78,8 +78,7 @@ def test_an_address_of_another_machine_is_an_error(port: int) -> None:
         expose("192.0.2.1", port)
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize("role", MODULES)
+@pytest.mark.parametrize(("role", "form"), [*((role, "text") for role in MODULES), ("coordinator", "json")])
 def test_a_role_ends_with_one_line_where_its_port_is_taken(port: int, role: str, form: str) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PLAYHEAD_")}
     ours = {"PLAYHEAD_METRICS_PORT": str(port), "PLAYHEAD_LOG_FORMAT": form}
@@ -143,3 +142,11 @@ def test_the_series_of_a_session_go_with_it() -> None:
     assert REGISTRY.get_sample_value("playhead_leases_taken_total", {"role": "tester"}) == 2
     end_session("two")
     end_session("never served")
+
+
+def test_a_wrong_setting_ends_up_in_one_line_before_anything_is_started() -> None:
+    command = [sys.executable, "-m", "playhead.cli", "up", "--symbols", "RIVN", "--date", "2025-07-02"]
+    given = os.environ | {"PLAYHEAD_LOG_FORMAT": "xml"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=given, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: PLAYHEAD_LOG_FORMAT='xml' is not one of text, json\n"
