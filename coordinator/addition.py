@@ -12,6 +12,7 @@ from typing import Any, Final
 from redis.exceptions import ResponseError
 
 from coordinator.dispatch import Dispatcher
+from coordinator.metrics import ADDED, CALLED_OFF, FAILED, JOBS, PARTIAL, SUCCEEDED, ended
 from coordinator.move import days_that_open
 from coordinator.operation import NOTHING, Commit, Operation, Operations, feed_name
 from coordinator.state import State
@@ -27,6 +28,7 @@ from shared.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
 Fields = Mapping[bytes, bytes]
+_COUNTED: Final = {"ok": ADDED, "partial": PARTIAL, "rejected": CALLED_OFF}
 MAX_ERROR: Final = 2_000
 """Bytes of a worker's error that are passed on."""
 
@@ -78,13 +80,15 @@ class Addition:
     session: str
     reports_at: str = "0-0"
     jobs: list[_Job] = field(default_factory=list)
+    _begun_s: float = 0.0
     _deadline_s: float = 0.0
 
     def start(self, *, taken_over: bool) -> None:
         """Sends every job. After a takeover, what is not staged goes to new attempts: the old ones may still run."""
         now_s = time.monotonic()
         spent_ms = self.operations.server_ms() - self.operation.begun_ms
-        self._deadline_s = now_s + (self._limit_ms - spent_ms) / 1000
+        self._begun_s = now_s - spent_ms / 1000
+        self._deadline_s = self._begun_s + self._limit_ms / 1000
         for number, attempt in self.operation.attempts.items():
             job = _Job(number, attempt, now_s)
             self.jobs.append(job)
@@ -122,6 +126,8 @@ class Addition:
                 continue
             if now_s >= self._deadline_s:
                 limit_s = self._limit_ms / 1000
+                if job.begun:
+                    JOBS.labels(self.session, FAILED).inc()
                 job.error = (
                     f"the worker did not finish within {limit_s:g} s"
                     if job.begun or job.failures
@@ -239,6 +245,7 @@ class Addition:
         done = journaled(self.operation.command, self.operation.request.asked, status, self._recorded(results))
         outcome = self.operations.end(self.operation, commit, reply, done)
         if outcome == "ok":
+            ended(self.session, _COUNTED[status], time.monotonic() - self._begun_s)
             self._log.info("[DYNAMIC] Reactivating session after catchup")
             self._log.info("[DYNAMIC] Resuming streaming")
         return outcome
@@ -266,6 +273,7 @@ class Addition:
             manifest = self.operations.manifest(job.attempt)
             if manifest is not None:
                 self._check(manifest, self.operation.request.jobs[job.number])
+                JOBS.labels(self.session, SUCCEEDED).inc()
             job.manifest = manifest
         except (Malformed, ResponseError) as error:
             return f"what it has staged cannot be used: {error}"
@@ -286,6 +294,7 @@ class Addition:
         """Gives a job to a new attempt. One that nobody had begun has not failed: the queue may have lost it."""
         if job.begun:
             job.failures += 1
+            JOBS.labels(self.session, FAILED).inc()
             self._log.warning("job %s failed: %s", job.attempt, reason)
         if job.failures >= self.settings.job_attempts:
             job.error = reason

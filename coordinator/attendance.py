@@ -9,6 +9,7 @@ from typing import Final
 
 from coordinator.consumers import Consumers, Standing
 from coordinator.lockstep import Lockstep
+from coordinator.metrics import DROPPED
 from coordinator.store import Store
 from playhead.config import SessionConfig
 from playhead.consumer import CONSUMER_DEAD_MS
@@ -36,6 +37,7 @@ class Attendance:
         self._consumers = Consumers(store)
         self._log = SessionLog(LOG, store.keys.session)
         self._silence_ms = silence_ms
+        self._dropped = DROPPED.labels(store.keys.session)
         self._missing = set(config.expected)
         self._said = self._consumers.said_waiting()
         self._logged: tuple[tuple[str, ...], float] = ((), 0.0)
@@ -155,6 +157,7 @@ class Attendance:
         if not dead:
             return
         for name in self._consumers.drop(dead, dead_ms):
+            self._dropped.inc()
             self._log.warning("consumer %s has shown no life for %g s and is dropped", name, self._silence_ms / 1000)
         self._standing(lockstep)
 

@@ -67,6 +67,10 @@ class Clock:
             if lag_ms > LAG_S * 1000 * self.speed:
                 self.anchor(market_ms, wall_s)
 
+    def open_ms(self, from_ms: int, to_ms: int) -> int:
+        """The open time from one market time to another; 0 where that is not later."""
+        return max(0, self._elapsed(to_ms) - self._elapsed(from_ms))
+
     def _elapsed(self, market_ms: int) -> int:
         """Open time from the beginning to a market time."""
         at = bisect_right(self._starts, market_ms) - 1

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from coordinator.addition import journaled
+from coordinator.metrics import ADDITIONS, REJECTED
 from coordinator.operation import Operations, jobs_of
 from coordinator.removal import Removals
 from coordinator.state import State
@@ -206,7 +207,9 @@ class Commands:
         return wanted, rejected
 
     def _answer(self, state: State, incoming: Incoming, reply: Reply, effect: Effect, done: Mapping[str, Any]) -> None:
-        self._store.answer(state.commands_at, reply, effect, done)
+        outcome = self._store.answer(state.commands_at, reply, effect, done)
+        if outcome == "ok" and reply.status == "rejected" and incoming.fields.get(b"op") == AddSymbol.op.encode():
+            ADDITIONS.labels(self._store.keys.session, REJECTED).inc()
 
 
 def named(symbols: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from coordinator.metrics import SENT
 from playhead.connection import open_client
 from playhead.errors import RedisUnavailable
 from playhead.keys import JOBS_QUEUE
@@ -69,6 +70,7 @@ class Dispatcher:
                 LOG.warning("no job can be sent: the queue's %s", error)
             self._is_away = True
         else:
+            SENT.labels(session).inc()
             if self._is_away:
                 LOG.info("the queue's Redis takes jobs again")
             self._is_away = False

@@ -19,6 +19,7 @@ from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
 from coordinator.memory import Memory
 from coordinator.merge import Feed, Merge
+from coordinator.meters import Meters
 from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.opening import open_session
 from coordinator.operation import Operations, jobs_of
@@ -84,6 +85,7 @@ class Replay:
         self._addition: Addition | None = None
         self._pace = Pace()
         self._portion = FIRST_ENTRIES
+        self._meters = Meters(lease.keys.session)
         self._load(taken_over=True)
         self._memories = {} if memories is None else memories
         self._epochs = self._store.epochs()
@@ -188,6 +190,7 @@ class Replay:
         self._merge.follow({MAIN_FEED, *carried}, state.clock_ms)
         self._set_days()
         self._pace.follow(state)
+        self._meters.follow(state, self._pace)
         self._held = self._store.held()
         operation = self._operations.load() if state.operation else None
         if operation is None:
@@ -352,6 +355,7 @@ class Replay:
         if outcome != "ok":
             self._load()
             return
+        self._meters.released(len(released), sum(len(group.symbols) for _, groups in released for group in groups))
         self._attendance.emitted(close_ms for close_ms, _ in released)
         if released:
             size = sum(len(group.value) for _, groups in released for group in groups)

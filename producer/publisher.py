@@ -16,6 +16,7 @@ from playhead.config import decode as decode_config
 from playhead.entries import BEGINNING, order, time_ms
 from playhead.intervals import DAY_MS
 from producer.feed import MainFeed
+from producer.metrics import PUBLISHED
 from producer.reading import CannotBeRead, Reading
 from producer.window import Window
 from shared.lease import Lease
@@ -52,6 +53,7 @@ class Publisher:
         self._settings = settings
         self._log = SessionLog(LOG, lease.keys.session)
         self._session = lease.keys.session
+        self._counted = PUBLISHED.labels(lease.keys.session)
         self._reading: Reading | None = None
         self._ticks: Iterator[FeedTick] | None = None
         self._config: SessionConfig | None = None
@@ -181,6 +183,7 @@ class Publisher:
         entries = list(entries_of(batch))
         if batch:
             self._ahead += len(batch)
+            self._counted.inc(len(batch))
             self._unreleased.append((batch[-1][0], len(batch)))
         if len(batch) < self._batch:
             end_ms = self._window_ms + WINDOW_MS

@@ -14,6 +14,7 @@ from playhead.symbols import SymbolRecord
 from shared.cut import Cut
 from shared.derive import derive
 from shared.hours import Hours
+from shared.sources.reads import measured
 from shared.sources.registry import open_source
 from shared.ticks import Closing, FeedTick, ticks_of
 
@@ -38,7 +39,9 @@ class Window:
         for symbol, record in self.symbols.items():
             by_source[record.source or config.source].append(symbol)
         for uri, symbols in by_source.items():
-            found = open_source(uri).get_many(symbols, config.interval, self.start_ms - longest_ms, self.end_ms)
+            source = open_source(uri)
+            with measured(source):
+                found = source.get_many(symbols, config.interval, self.start_ms - longest_ms, self.end_ms)
             for symbol, bars in found.items():
                 record = self.symbols[symbol]
                 hours = Hours.in_session(record.calendar, config)

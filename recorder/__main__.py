@@ -6,15 +6,13 @@ import sys
 
 from recorder.recorder import ROLE, Recorder
 from recorder.wanted import Wanted
-from shared.logs import configure
+from shared.role import run
 from shared.service import Service
-from shared.settings import Settings
 
 
 def main() -> int:
     """Records all sessions that have a directory for it until it is told to stop. Returns the exit code."""
-    configure(ROLE)
-    return Service(ROLE, Settings.from_environment(), Recorder, Wanted()).run()
+    return run(ROLE, lambda settings: Service(ROLE, settings, Recorder, Wanted()).run())
 
 
 if __name__ == "__main__":

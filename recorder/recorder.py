@@ -27,6 +27,7 @@ from playhead.errors import (
 from playhead.messages import Message, SymbolAdded
 from recorder.files import Files, OtherRecording
 from recorder.following import Following
+from recorder.metrics import FAILING, WRITTEN
 from recorder.part import Part, table_of_bars
 from shared.background import in_background
 from shared.lease import Lease
@@ -71,6 +72,8 @@ class Recorder:
         self._unwritten = False
         self._since_s = math.inf
         self._complaint = "" if complaint is None else text(complaint)
+        self._written, self._failing = WRITTEN.labels(lease.keys.session), FAILING.labels(lease.keys.session)
+        self._failing.set(bool(self._complaint))
         self._done = False
 
     @property
@@ -163,6 +166,7 @@ class Recorder:
     def _write(self, part: Part, following: Following, files: Files) -> None:
         """Writes and acknowledges what has come. A part that is not full grows on under its name."""
         files.write(part, following.epoch)
+        self._written.inc()
         self._unwritten, self._since_s = False, math.inf
         if part.is_full:
             self._part = None
@@ -179,12 +183,14 @@ class Recorder:
         if self._complaint:
             self._say("")
             self._complaint = ""
+            self._failing.set(0)
             self._log.info("recording goes on")
 
     def _complain(self, reason: str) -> None:
         """Says in the session's state and in the log what stands in the way; once, until it is another reason."""
         if reason != self._complaint:
             self._complaint = reason
+            self._failing.set(1)
             self._log.error("the session is not recorded: %s", reason)
             self._say(reason)
 

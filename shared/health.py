@@ -1,8 +1,8 @@
-"""Signs of progress: a file for each part of a process, touched while that part gets on with its work.
+"""Signs of progress: when each part of a process has last got on with its work, here and as the time of a file.
 
     python -m shared.health      ends with 0 while every part of the process in this container does
 
-The health checks of the containers run it, so it imports the standard library alone.
+The health checks of the containers run it, so it imports the standard library alone. `/healthz` answers the same.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +21,12 @@ BEAT_S: Final = 1.0
 FRESH_S: Final = 10.0
 """How old a sign may be. Longer than the longest wait for a reply from Redis."""
 
+_signs: Final[dict[str, float]] = {}
+"""The parts of this process, and when (in monotonic time) each has last got on."""
+
 
 class Progress:
-    """What a process reports of its parts; nothing at all without a directory. Each part is reported by one thread."""
+    """What a process reports of its parts, with a directory in files too. Each part is reported by one thread."""
 
     def __init__(self, directory: str | None) -> None:
         self._directory = Path(directory) if directory else None
@@ -29,16 +34,19 @@ class Progress:
 
     def begun(self, part: str) -> None:
         """The part is to make progress from now on. One that began before has no more time for that."""
+        _signs.setdefault(part, time.monotonic())
         if self._directory is not None and not (self._directory / part).exists():
             self._touch(self._directory, part)
 
     def made(self, part: str) -> None:
         """The part has got on with its work."""
+        _signs[part] = time.monotonic()
         if self._directory is not None and time.monotonic() - self._touched_s.get(part, 0.0) >= BEAT_S:
             self._touch(self._directory, part)
 
     def ended(self, part: str) -> None:
         """The part has no more work here."""
+        _signs.pop(part, None)
         if self._directory is not None:
             self._touched_s.pop(part, None)
             (self._directory / part).unlink(missing_ok=True)
@@ -49,18 +57,25 @@ class Progress:
         self._touched_s[part] = time.monotonic()
 
 
+def stale_here(now_s: float) -> list[str]:
+    """What is wrong in this process, one line a part; empty if every part makes progress."""
+    return _stale({part: now_s - made_s for part, made_s in _signs.copy().items()})
+
+
 def stale(directory: Path, now_s: float) -> list[str]:
-    """What is wrong, one line a part; empty if every part makes progress."""
-    found: list[str] = []
-    parts = sorted(directory.iterdir()) if directory.is_dir() else []
-    for part in parts:
-        try:
-            age_s = now_s - part.stat().st_mtime
-        except FileNotFoundError:
-            continue  # it has just ended
-        if age_s > FRESH_S:
-            found.append(f"{part.name} has made no progress for {age_s:.0f} s")
-    return found or ([] if parts else ["nothing has been begun"])
+    """The same of the process that keeps its signs there."""
+    ages_s: dict[str, float] = {}
+    for part in directory.iterdir() if directory.is_dir() else ():
+        with suppress(FileNotFoundError):  # it has just ended
+            ages_s[part.name] = now_s - part.stat().st_mtime
+    return _stale(ages_s)
+
+
+def _stale(ages_s: Mapping[str, float]) -> list[str]:
+    found = [
+        f"{part} has made no progress for {age_s:.0f} s" for part, age_s in sorted(ages_s.items()) if age_s > FRESH_S
+    ]
+    return found or ([] if ages_s else ["nothing has been begun"])
 
 
 def main() -> int:

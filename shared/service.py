@@ -28,6 +28,7 @@ from playhead.errors import (
 )
 from playhead.keys import SESSIONS, Keys
 from playhead.server import evicts, writes_refused
+from shared import metrics
 from shared.health import Progress
 from shared.lease import Lease
 from shared.logs import SessionLog
@@ -95,7 +96,7 @@ class Service:
         self._server = server
         self._stopping = threading.Event()
         self._serving: dict[str, threading.Thread] = {}
-        self._outage = Outage()
+        self._outage = Outage(role)
         self._complaint: str | None = None
         self._unlisted = ""
         self._progress = Progress(settings.health_dir)
@@ -107,6 +108,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         client = connect(self._settings.redis_url)
+        metrics.begin_service(self._role)
         LOG.info("serving sessions at %s", shown_url(self._settings.redis_url))
         Standby(self._settings.redis_url, self._stopping).start()
         met = False
@@ -210,6 +212,7 @@ class Service:
         if name not in self._failing:
             log.info("took the lease with token %s", lease.token)
         self._progress.begun(name)
+        metrics.begin_session(self._role, name)
         failed = False
         self._asked_s[name] = time.monotonic()
         try:
@@ -237,6 +240,7 @@ class Service:
             if not failed:
                 self._progress.ended(name)
             del self._asked_s[name]
+            metrics.end_session(name)
             with suppress(PlayheadError):
                 lease.release()
             client.close()
@@ -258,6 +262,7 @@ class Service:
             if reason or logged or is_settled:
                 trouble.say(reason)
             if reason != logged:
+                metrics.HELD_UP.labels(name, self._role).set(bool(reason))
                 if reason:
                     log.warning("held up: %s", reason)
                 else:
@@ -272,6 +277,7 @@ class Service:
 
     def _has_failed(self, name: str, reason: str, *, refused: bool = False) -> bool:
         """Lets some time pass before a session is tried again. Whether it failed for another reason than before."""
+        metrics.FAILURES.labels(self._role).inc()
         before = self._failing.get(name)
         pause_s = FIRST_PAUSE_S if before is None else min(2 * before.pause_s, LONGEST_PAUSE_S)
         self._failing[name] = _Failure(reason, refused, pause_s, time.monotonic() + pause_s)

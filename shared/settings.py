@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from typing import Final, Self
 
 from playhead.connection import redis_url
 from playhead.errors import InvalidInput
 from shared.health import DIRECTORY_VARIABLE
+from shared.logs import FORMATS, TEXT
 
 MIB: Final = 1 << 20
 PREFIX: Final = "PLAYHEAD_"
+SHOWN: Final = 40  # characters of a wrong value that its error repeats
+LOOPBACK: Final = "127.0.0.1"
+LAST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,15 @@ class Settings:
 
     health_dir: str | None = None
     """Where a process shows its health checks that it gets on with its work; nowhere by default."""
+
+    metrics_port: int | None = None
+    """Where the process answers `/metrics` and `/healthz`; nowhere by default."""
+
+    metrics_host: str = LOOPBACK
+    """The IP address that it listens on for that."""
+
+    log_format: str = TEXT
+    """`text` or `json`."""
 
     lease_ms: int = 1_500
     """How long a lease lives without being renewed; others can take over after that."""
@@ -67,7 +81,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Reads the environment. Raises `InvalidInput` for a number that is none."""
+        """Reads the environment. Raises `InvalidInput` for a number that is none, and for what cannot be chosen."""
         given = os.environ if environment is None else environment
         url = redis_url(given.get(f"{PREFIX}REDIS_URL"))
         numbers = {
@@ -76,10 +90,42 @@ class Settings:
             if each.type == "int" and (name := f"{PREFIX}{each.name.upper()}") in given
         }
         queue_url = given.get(f"{PREFIX}QUEUE_URL") or url
-        return cls(redis_url=url, queue_url=queue_url, health_dir=given.get(DIRECTORY_VARIABLE) or None, **numbers)
+        return cls(
+            redis_url=url,
+            queue_url=queue_url,
+            health_dir=given.get(DIRECTORY_VARIABLE) or None,
+            metrics_port=_port(f"{PREFIX}METRICS_PORT", given),
+            metrics_host=_address(f"{PREFIX}METRICS_HOST", given),
+            log_format=_format(f"{PREFIX}LOG_FORMAT", given),
+            **numbers,
+        )
 
 
 def _positive(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise InvalidInput(f"{name}={text[:40]!r} is not a whole number above 0")
+        raise InvalidInput(f"{name}={text[:SHOWN]!r} is not a whole number above 0")
     return int(text)
+
+
+def _port(name: str, given: Mapping[str, str]) -> int | None:
+    text = given.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:SHOWN]) <= LAST_PORT):
+        raise InvalidInput(f"{name}={text[:SHOWN]!r} is not a port from 1 to {LAST_PORT}")
+    return int(text)
+
+
+def _address(name: str, given: Mapping[str, str]) -> str:
+    text = given.get(name) or LOOPBACK
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise InvalidInput(f"{name}={text[:SHOWN]!r} is not an IP address, such as {LOOPBACK} or 0.0.0.0") from None
+
+
+def _format(name: str, given: Mapping[str, str]) -> str:
+    text = given.get(name) or TEXT
+    if text not in FORMATS:
+        raise InvalidInput(f"{name}={text[:SHOWN]!r} is not one of {', '.join(FORMATS)}")
+    return text

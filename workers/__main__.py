@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from shared.logs import configure
-from shared.settings import Settings
-from workers.supervisor import Supervisor
+from shared.role import run
+from workers.supervisor import ROLE, Supervisor
 
 
 def main() -> int:
     """Runs jobs until it is told to stop. Returns the exit code."""
-    configure("worker")
-    return Supervisor(Settings.from_environment()).run()
+    return run(ROLE, lambda settings: Supervisor(settings).run())
 
 
 if __name__ == "__main__":

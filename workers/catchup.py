@@ -19,6 +19,7 @@ from shared.derive import with_derived
 from shared.hours import Hours
 from shared.logs import SessionLog
 from shared.request import StagedSymbol, SymbolRequest
+from shared.sources.reads import measured
 from shared.sources.registry import open_source
 from shared.ticks import Closing
 from workers.staging import Task
@@ -52,7 +53,8 @@ def catch_up(task: Task, request: SymbolRequest, session: str) -> Catchup:
     from_ms, until_ms = first_ms, max(end_ms, _through_ms(hours, task))
     for day in hours.days.before(task.clock_ms, config.history)[:1]:
         from_ms = min(from_ms, day.open_ms)
-    ahead = source.get_bars(symbol, config.interval, from_ms, until_ms)
+    with measured(source):
+        ahead = source.get_bars(symbol, config.interval, from_ms, until_ms)
     receipt = _Receipt.of(ahead.between(first_ms, end_ms), hours, task)
     if not len(ahead) and not len(source.get_bars(symbol, config.interval, from_ms, hours.close_ms)):
         dates = f"{config.date}" if config.date == config.end else f"{shown.label} to {config.end}"
@@ -80,7 +82,8 @@ def warm_up(task: Task, request: SymbolRequest) -> Catchup:
     written: tuple[tuple[str, Bars], ...] = ()
     if days:
         source = open_source(request.source or task.config.source)
-        loaded = source.get_bars(request.symbol, task.config.interval, days[0].open_ms, days[-1].close_ms)
+        with measured(source):
+            loaded = source.get_bars(request.symbol, task.config.interval, days[0].open_ms, days[-1].close_ms)
         written, _ = _split(with_derived(hours.within(loaded), task.config, hours.days), hours, task)
     counts = StagedSymbol(0, 0, 0, {}, 0, tuple((bars.interval, label) for label, bars in written))
     return Catchup(written, (), counts)

@@ -20,6 +20,7 @@ from shared.stretch import entries_of
 from shared.ticks import Fields, ticks_of, window_end
 from workers.catchup import Catchup, catch_up, warm_up
 from workers.life import Life
+from workers.metrics import BUSY, FAILED, JOB_S, JOBS, STAGED, STALE
 from workers.staging import StagedRun, Staging, Stale, Task
 
 LOG: Final = logging.getLogger(__name__)
@@ -33,19 +34,23 @@ def stage(session: str, job: int, attempt: str) -> None:
     """
     settings = Settings.from_environment()
     log = SessionLog(LOG, session)
-    with connect(settings.redis_url) as client:
+    with BUSY.track_inprogress(), JOB_S.time(), connect(settings.redis_url) as client:
         staging = Staging(client, session, job, attempt, settings.staged_lifetime_ms)
         try:
             task = staging.task()
             with Life(settings, session, job, attempt):
                 _stage(staging, task, session)
+            JOBS.labels(STAGED).inc()
         except Stale as error:
+            JOBS.labels(STALE).inc()
             log.info("%s", error)
         except RedisUnavailable as error:
+            JOBS.labels(FAILED).inc()
             log.warning("attempt %s is given up: %s", attempt, error)
             with suppress(RedisUnavailable, Stale):  # then its silence says it
                 staging.report("failed", str(error))
         except Exception as error:
+            JOBS.labels(FAILED).inc()
             log.exception("attempt %s failed", attempt)
             staging.report("failed", f"{type(error).__name__}: {error}")
             raise

@@ -33,6 +33,7 @@ from workers.life import WORKING
 from workers.worker import WarmWorker
 
 LOG: Final = logging.getLogger(__name__)
+ROLE: Final = "worker"
 AGAIN_S: Final = 0.5
 """Pause before a worker that ended is started again."""
 WORKER_TTL_S: Final = 60
@@ -57,12 +58,11 @@ class Supervisor:
         """Works until SIGTERM or SIGINT. A job in hand is finished first, if it does not take long; one that does is
         given back, so that another worker has it at once. Returns the exit code.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        self._listen()
         warm_up()
         threading.Thread(target=warm_calendars, name="warm-calendars", daemon=True).start()
         logging.getLogger("rq.worker").addFilter(_is_no_outage)
-        outage = Outage()
+        outage = Outage(ROLE)
         first = True
 
         def begun(asked_s: float) -> None:
@@ -85,10 +85,17 @@ class Supervisor:
                     outage.noticed(error, time.monotonic())
                 except StopRequested:
                     pass  # RQ takes it for an end where the signal finds it inside its loop, and not right beside it
+                finally:
+                    self._listen()
             self._stopping.wait(AGAIN_S)
         LOG.info("stopped")
         gc.freeze()  # as in every service: the end must not take seconds
         return 0
+
+    def _listen(self) -> None:
+        """Takes the signals to itself. A worker that has ended would take one for its own, and raise."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping.set()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import shared
 from playhead.cli.options import URL_VARIABLE, info_of
 from playhead.cli.output import print_line, print_note
+from playhead.cli.services import METRICS_PORT_VARIABLE
 from playhead.cli.stopping import Stopped, StopSignals
 from playhead.cli.summary import dated_text, trouble_text
 from playhead.config import SessionConfig
@@ -22,6 +23,7 @@ from playhead.session import Session
 from shared.free_port import is_taken
 from shared.processes import Processes
 from shared.redis_server import LOOPBACK, PortTaken, RedisServer, ServerFailed
+from shared.settings import Settings
 
 if TYPE_CHECKING:
     from playhead.info import SessionInfo
@@ -42,8 +44,12 @@ class Running:
     def __init__(
         self, name: str, given: SessionConfig, url: str | None, port: int | None, data_dir: Path | None
     ) -> None:
-        """Starts nothing. Without `url` it runs a Redis of its own, on `port`, its data in `data_dir`."""
+        """Starts nothing. Without `url` it runs a Redis of its own, on `port`, its data in `data_dir`.
+
+        Raises `InvalidInput` for settings that the services would refuse.
+        """
         self._name = check_session(name)
+        Settings.from_environment()  # what is wrong there is said once, and not by each service
         self._given = given
         self._url = url
         self._port = port
@@ -118,7 +124,8 @@ class Running:
         # The services are found where `shared` was, whether this checkout is installed or not.
         checkout = str(Path(shared.__file__ or "").resolve().parent.parent)
         before = os.environ.get("PYTHONPATH")
-        return {URL_VARIABLE: url, "PYTHONPATH": f"{checkout}{os.pathsep}{before}" if before else checkout}
+        path = f"{checkout}{os.pathsep}{before}" if before else checkout
+        return {URL_VARIABLE: url, METRICS_PORT_VARIABLE: "", "PYTHONPATH": path}  # all cannot have the same port
 
     def _session(self, url: str) -> Session:
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from shared.redis_server import RedisServer
 from shared.settings import Settings
 from workers import supervisor
 from workers.supervisor import Supervisor
@@ -36,3 +38,16 @@ def test_a_signal_between_two_rounds_of_the_worker_ends_it_well(
     monkeypatch.setattr(WarmWorker, "_install_signal_handlers", install_and_stop)
     monkeypatch.setattr(supervisor, "warm_calendars", lambda: None)
     assert Supervisor(Settings(redis_url, redis_url)).run() == 0
+
+
+def test_a_signal_while_redis_is_away_ends_it_well(own_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away_and_stop(worker: WarmWorker, *args: object, **options: object) -> None:
+        install(worker)  # type: ignore[no-untyped-call]  # in rq
+        own_server.stop()
+        threading.Timer(supervisor.AGAIN_S / 5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        worker.connection.ping()
+
+    install = WarmWorker._install_signal_handlers
+    monkeypatch.setattr(WarmWorker, "work", away_and_stop)
+    monkeypatch.setattr(supervisor, "warm_calendars", lambda: None)
+    assert Supervisor(Settings(own_server.url, own_server.url)).run() == 0

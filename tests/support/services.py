@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from shared.redis_server import DIE_WITH_PARENT
+from shared.free_port import free_port
+from shared.redis_server import DIE_WITH_PARENT, LOOPBACK
 from tests.support.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -42,11 +43,12 @@ class LogLine:
 
 @dataclass
 class Service:
-    """One process."""
+    """One process. `port` is that of its metrics, where it has one."""
 
     role: str
     log: Path
     process: subprocess.Popen[bytes]
+    port: int = 0
     suspended: bool = field(default=False)
 
     @property
@@ -89,12 +91,14 @@ class Service:
 class Services:
     """Services on one server. All are ended at the end of a `with` block, which fails where one does not end well.
 
-    `limits` are settings of the services, by the names of `shared.settings.Settings`.
+    `limits` are settings of the services, by the names of `shared.settings.Settings`. Where `metrics` is set, each that
+    is started then has a port for them.
     """
 
     def __init__(self, url: str, directory: Path, **limits: int) -> None:
         self.url = url
         self.directory = directory
+        self.metrics = False
         self.running: list[Service] = []
         self._started = 0
         self._since = ""
@@ -207,11 +211,18 @@ class Services:
         command = [sys.executable, "-m", MODULES[role]]
         if sys.platform == "linux":  # a test run that is killed leaves nothing running
             command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), *command]
+        port = free_port(LOOPBACK) if self.metrics else 0
+        ours = {"PLAYHEAD_METRICS_PORT": str(port)} if port else {}
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=REPOSITORY, env=self.environment
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=REPOSITORY,
+                env=self.environment | ours,
             )
-        return Service(role, log, process)
+        return Service(role, log, process, port)
 
 
 def _read(log: Path) -> Iterator[LogLine]:

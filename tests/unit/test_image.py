@@ -15,3 +15,15 @@ def test_what_the_image_copies_is_in_its_build_context() -> None:
     ignored = (REPOSITORY / ".dockerignore").read_text("utf-8").splitlines()
     assert copied == {line.removeprefix("!") for line in ignored if line.startswith("!")}
     assert all((REPOSITORY / name).exists() for name in copied)
+
+
+def test_the_roles_in_containers_serve_metrics_to_their_network_alone() -> None:
+    lines = (REPOSITORY / "docker-compose.yml").read_text("utf-8").splitlines()
+    service = lines[lines.index("x-service: &service") :]
+    service = service[: service.index("")]
+    assert '    PLAYHEAD_METRICS_PORT: "9464"' in service
+    assert "    PLAYHEAD_METRICS_HOST: 0.0.0.0" in service
+    assert any(line.startswith('  expose: ["9464"]') for line in service)
+    published = [line for line in lines if line.strip().startswith("ports:")]
+    assert len(published) == 1  # that of Redis
+    assert ":6379" in published[0]

