@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from coordinator.state import State
@@ -71,6 +72,7 @@ def _due(found: Sequence[tuple[bytes, float]]) -> tuple[tuple[str, int] | None, 
     return (f"@{int(member)}", int(min(max(at_ms, 0), NEVER_MS))), None
 
 
+@lru_cache(maxsize=16_384)  # mostly they are as they were: an addition must not cost more with many symbols
 def _record(item: tuple[bytes, bytes]) -> tuple[str, SymbolRecord]:
     return check_symbol(text(item[0])), decode_record(item[1])
 

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -155,6 +156,7 @@ def encode(config: SessionConfig) -> str:
     return json.dumps(given, separators=(",", ":"))
 
 
+@lru_cache(maxsize=16)  # who serves a session reads it time and again
 def decode(text: bytes) -> SessionConfig:
     """The configuration in the session's state. Raises `Malformed` or `InvalidInput`."""
     try:

@@ -37,6 +37,7 @@ FARTHEST_MS: Final = 14 * DAY_MS
 CALL_BYTES: Final = 512 << 10
 """The same by size: the smaller of the two counts. A call must not keep the server from all others for long."""
 IDLE_S: Final = 0.004
+LONGEST_IDLE_S: Final = 0.05
 """Pause where there is nothing to do: the clock is behind, or an addition holds it."""
 RESTING_S: Final = 0.2
 """Pause after the last window."""
@@ -64,6 +65,7 @@ class Publisher:
         self._window_ms = 0
         self._bound = settings.feed_ticks_ahead
         self._batch = 1
+        self._rest_s = IDLE_S / 2
         self._with_bars: deque[int] = deque(maxlen=settings.windows_ahead)  # the starts of the last windows with bars
         self._ahead = 0
         self._unreleased: deque[tuple[int, int]] = deque()  # by call the last close time, and how many ticks
@@ -124,8 +126,11 @@ class Publisher:
             self._append([(f"{self._window_ms}-2", window_end(self._window_ms, final=True))])
             self._done = True
         elif isinstance(symbols, str):
-            return IDLE_S
+            # At full speed the clock comes soon; while it is held it is not asked for again and again.
+            self._rest_s = min(2 * self._rest_s, LONGEST_IDLE_S)
+            return self._rest_s
         else:
+            self._rest_s = IDLE_S / 2
             window = Window(self._window_ms, end_ms, symbols)
             # Where some were removed before anything was read, that there is nothing to read is no mistake.
             self._whole = all(given.symbol in symbols for given in config.symbols)

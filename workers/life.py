@@ -8,7 +8,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-from playhead.connection import connect
 from playhead.errors import RedisUnavailable
 from shared.health import Progress
 from shared.settings import Settings
@@ -22,11 +21,11 @@ WORKING: Final = "working"
 
 
 class Life:
-    """A thread that reports `alive`, at once and then at intervals, on a connection of its own."""
+    """A thread that reports `alive`, at once and then at intervals. It does not wait for the job's own calls: a client
+    has a connection for each thread that calls."""
 
-    def __init__(self, settings: Settings, session: str, job: int, attempt: str) -> None:
-        self._client = connect(settings.redis_url)
-        self._staging = Staging(self._client, session, job, attempt, settings.staged_lifetime_ms)
+    def __init__(self, staging: Staging, settings: Settings, attempt: str) -> None:
+        self._staging = staging
         self._every_s = settings.job_silence_ms / 1000 / SIGNS
         self._progress = Progress(settings.health_dir)
         self._over = threading.Event()
@@ -41,7 +40,6 @@ class Life:
     ) -> None:
         self._over.set()
         self._thread.join()
-        self._client.close()
 
     def _show(self) -> None:
         while True:

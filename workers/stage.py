@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+import redis
 from rq.timeouts import BaseTimeoutException
 
 from playhead.codec import pack, runs_of
@@ -33,12 +34,18 @@ def stage(session: str, job: int, attempt: str) -> None:
     that is there already. A symbol that cannot be loaded is named in the manifest; an error elsewhere ends the attempt.
     """
     settings = Settings.from_environment()
+    with connect(settings.redis_url) as client:
+        stage_on(client, settings, session, job, attempt)
+
+
+def stage_on(client: redis.Redis, settings: Settings, session: str, job: int, attempt: str) -> None:
+    """The same on a client that is kept for one job after the other: to connect anew is a part of the pause."""
     log = SessionLog(LOG, session)
-    with BUSY.track_inprogress(), JOB_S.time(), connect(settings.redis_url) as client:
+    with BUSY.track_inprogress(), JOB_S.time():
         staging = Staging(client, session, job, attempt, settings.staged_lifetime_ms)
         try:
             task = staging.task()
-            with Life(settings, session, job, attempt):
+            with Life(staging, settings, attempt):
                 _stage(staging, task, session)
             JOBS.labels(STAGED).inc()
         except Stale as error:

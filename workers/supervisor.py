@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from types import FrameType
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseTimeoutException
 
-from playhead.connection import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, open_client
+from playhead.connection import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, connect, open_client
 from playhead.errors import RedisUnavailable
 from playhead.keys import JOBS_QUEUE
 from shared.calendars import calendar
@@ -30,7 +31,7 @@ from shared.queue_client import QueueClient
 from shared.settings import Settings
 from shared.sources.registry import open_source
 from workers.life import WORKING
-from workers.worker import WarmWorker
+from workers.worker import AllowedJob, WarmWorker, jobs_on
 
 LOG: Final = logging.getLogger(__name__)
 ROLE: Final = "worker"
@@ -43,6 +44,8 @@ WAIT_S: Final = 2
 LAST_JOB_S: Final = 2
 """How long the job in hand may still take when the process is told to stop."""
 
+SOURCES: Final = ("shared.sources.parquet", "shared.sources.csv")
+"""Modules of sources that are imported while the worker waits for its first job."""
 CALENDARS: Final = ("XLON", "XHKG", "XTKS", "XETR", "XPAR", "XTSE", "XASX", "24/7")
 """Calendars that are built while the worker waits for its first job, beside the default one."""
 
@@ -60,7 +63,7 @@ class Supervisor:
         """
         self._listen()
         warm_up()
-        threading.Thread(target=warm_calendars, name="warm-calendars", daemon=True).start()
+        threading.Thread(target=warm_rest, name="warm-rest", daemon=True).start()
         logging.getLogger("rq.worker").addFilter(_is_no_outage)
         outage = Outage(ROLE)
         first = True
@@ -72,6 +75,7 @@ class Supervisor:
                 LOG.info("taking jobs")
             first = False
 
+        sessions = connect(self._settings.redis_url)
         while not self._stopping.is_set():
             with open_client(
                 QueueClient,
@@ -80,7 +84,8 @@ class Supervisor:
                 retry=Retry(NoBackoff(), 0),
             ) as client:
                 try:
-                    _Worker(client, self._stopping, self._settings, begun).work(logging_level="WARNING")
+                    worker = _Worker(client, self._stopping, self._settings, begun, jobs_on(sessions, self._settings))
+                    worker.work(logging_level="WARNING")
                 except RedisUnavailable as error:
                     outage.noticed(error, time.monotonic())
                 except StopRequested:
@@ -109,7 +114,12 @@ class _Worker(WarmWorker):
     """
 
     def __init__(
-        self, client: QueueClient, stopping: threading.Event, settings: Settings, begun: Callable[[float], None]
+        self,
+        client: QueueClient,
+        stopping: threading.Event,
+        settings: Settings,
+        begun: Callable[[float], None],
+        jobs: type[AllowedJob],
     ) -> None:
         """`begun` is called once it is registered, with the (monotonic) time at which that began."""
         self._stopping = stopping
@@ -120,6 +130,7 @@ class _Worker(WarmWorker):
             [JOBS_QUEUE],
             connection=client,
             serializer=JSONSerializer,
+            job_class=jobs,
             worker_ttl=WORKER_TTL_S,
             log_job_description=False,
         )
@@ -183,7 +194,11 @@ def warm_up() -> None:
     open_source("sample:").get_bars("AAPL", "1m", 0, 1)
 
 
-def warm_calendars() -> None:
-    """Builds the calendars of large exchanges, each of which takes longer than all the rest of a job."""
+def warm_rest() -> None:
+    """Imports the other sources, and builds the calendars of large exchanges: each takes longer than all the rest of a
+    job. Then all of that is kept out of the search for garbage."""
+    for name in SOURCES:
+        import_module(name)
     for name in CALENDARS:
         calendar(name)
+    gc.freeze()

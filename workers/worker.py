@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
+import redis
 from rq import SimpleWorker
 from rq.job import Job
 
 from playhead.errors import PlayheadError
 from shared.jobs import ALLOWED, STAGE
-from workers.stage import stage
+from shared.settings import Settings
+from workers.stage import stage, stage_on
 
-FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {STAGE: stage}
+FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {STAGE: stage}
 if set(FUNCTIONS) != ALLOWED:
     raise AssertionError("the worker's functions and the allow-list differ")
 
@@ -24,9 +27,11 @@ class JobRefused(PlayheadError):
 class AllowedJob(Job):
     """A job whose function is looked up in a table. RQ itself would import whatever the job names."""
 
+    functions = FUNCTIONS
+
     @property
     def func(self) -> Callable[..., Any]:
-        function = FUNCTIONS.get(self.func_name or "")
+        function = self.functions.get(self.func_name or "")
         if function is None or self.instance is not None:
             raise JobRefused(f"job {self.id} names {self.func_name!r}; a worker runs {', '.join(sorted(ALLOWED))}")
         return function
@@ -45,6 +50,15 @@ class AllowedJob(Job):
 
     def _no_callback(self, name: str | None) -> None:
         """Never a callable: a callback would be imported by its name as well."""
+
+
+def jobs_on(client: redis.Redis, settings: Settings) -> type[AllowedJob]:
+    """Jobs that all use this client for the sessions."""
+
+    class KeptJob(AllowedJob):
+        functions: Mapping[str, Callable[..., Any]] = {STAGE: partial(stage_on, client, settings)}
+
+    return KeptJob
 
 
 class WarmWorker(SimpleWorker):

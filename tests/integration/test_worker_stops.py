@@ -36,7 +36,7 @@ def test_a_signal_between_two_rounds_of_the_worker_ends_it_well(
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(WarmWorker, "_install_signal_handlers", install_and_stop)
-    monkeypatch.setattr(supervisor, "warm_calendars", lambda: None)
+    monkeypatch.setattr(supervisor, "warm_rest", lambda: None)
     assert Supervisor(Settings(redis_url, redis_url)).run() == 0
 
 
@@ -49,5 +49,5 @@ def test_a_signal_while_redis_is_away_ends_it_well(own_server: RedisServer, monk
 
     install = WarmWorker._install_signal_handlers
     monkeypatch.setattr(WarmWorker, "work", away_and_stop)
-    monkeypatch.setattr(supervisor, "warm_calendars", lambda: None)
+    monkeypatch.setattr(supervisor, "warm_rest", lambda: None)
     assert Supervisor(Settings(own_server.url, own_server.url)).run() == 0

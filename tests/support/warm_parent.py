@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tests.support.warm  # noqa: F401
-from workers.supervisor import warm_calendars, warm_up
+from workers.supervisor import warm_rest, warm_up
 
 warm_up()
-warm_calendars()
+warm_rest()
