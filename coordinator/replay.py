@@ -84,7 +84,7 @@ class Replay:
         self._incoming: deque[Incoming] = deque()
         self._addition: Addition | None = None
         self._pace = Pace()
-        self._portion = FIRST_ENTRIES
+        self._portion, self._more = FIRST_ENTRIES, False
         self._meters = Meters(lease.keys.session)
         self._load(taken_over=True)
         self._memories = {} if memories is None else memories
@@ -228,6 +228,7 @@ class Replay:
         if self._addition is not None:
             reports = keys.reports(self._addition.operation.id)
             cursors[reports] = self._addition.reports_at
+        self._more = False
         found: Any = self._client.xread(cursors, count=self._portion, block=block_ms or None)
         for stream, entries in (found or {}).items():
             if stream in feeds:
@@ -243,6 +244,7 @@ class Replay:
 
     def _take(self, feed: Feed, key: str, entries: Entries) -> None:
         """Takes what is new in a feed. An entry that is none of ours must not keep it from those that are to come."""
+        self._more = len(entries) == self._portion
         size = sum(len(value) for _, fields in entries for value in fields.values()) // len(entries)
         self._portion = max(1, min(MOST_ENTRIES, READ_BYTES // max(size, 1), 4 * self._portion))
         for entry, fields in entries:
@@ -297,6 +299,8 @@ class Replay:
         most = 1 if reading_ms is not None else fitting
         room = self._attendance.room()
         ticks = self._merge.peek(target_ms, min(most, state.stop_ticks or most, room or most))
+        if self._more and target_ms == frontier_ms and len(ticks) < most and reading_ms is None:
+            return 0  # more stands in the feed, and a longer move costs less
         clock_ms = ticks[-1].close_ms if ticks else self._pace.without_bars(state, target_ms, bounds)
         if room == 0 and (clock_ms > state.clock_ms or state.clock_ms >= state.end_ms):
             self._attendance.waits(self._attendance.behind)
