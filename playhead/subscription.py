@@ -92,7 +92,7 @@ class Subscription(Iterator[Message]):
         self._foreign = BEGINNING
         self._batch = FIRST_BATCH
         self._unsaved = 0
-        self._keeps_up = False
+        self._in_step = False
         self.view = View(client, keys, place, start, self._patience)
         self._handed = self._consumer is not None and start != BEGINNING
 
@@ -225,15 +225,14 @@ class Subscription(Iterator[Message]):
 
     def _fetch(self) -> None:
         """Reads the next entries, or waits a little for some. Raises at the end, or if the place is lost."""
-        awaits = self._keeps_up and not self._entries
-        asked = self._batch
+        awaits = self._in_step and not self._entries
         saved, state, found = self._patience.get(self._save_and_await if awaits else self._exchange)
         self._place.check(state)
         if self._consumer and saved is not None and self._consumer.was_saved(saved):
             self._consumer.cursor = self._done
         self._unsaved = 0
         found = self._without_foreign(found, state)
-        self._keeps_up = bool(self._entries) or 0 < len(found) < asked
+        self._in_step = self._consumer is not None and self._consumer.lead is not None and bool(found or self._entries)
         if found:
             self._place.read = found[-1][0].decode()
             for at in range(0, len(found), DECODED_AT_ONCE):
@@ -285,9 +284,9 @@ class Subscription(Iterator[Message]):
         return saved, state_of(state), next(iter(found[0].values()), []) if found else []
 
     def _save_and_await(self) -> tuple[int | None, State, list[Any]]:
-        """The same in one way to the server and back, in which it waits for the next entries: for who keeps up with the
-        clock; in lockstep they come as soon as what is done is saved. The state is read after them, so nothing can have
-        been lost before them; where none have come, it does not say that none will.
+        """The same in one way to the server and back, in which it waits for the next entries: in lockstep they come as
+        soon as what is done is saved. The state is read after them, so nothing can have been lost before them; where
+        none have come, it does not say that none will.
         """
         pipe = self._client.pipeline(transaction=False)
         saves = self._consumer is not None and self._done != self._consumer.cursor

@@ -41,7 +41,7 @@ IN_THE_STORY: Final[Mapping[str, Mapping[str, Sequence[int]]]] = {
     "producer": {
         "acquire": [1],
         "open_window": [1, 2],
-        "publish": [1, 2, 4],
+        "publish": [1, 2, 3],
         "renew": [1],
         "release": [1],
     },
