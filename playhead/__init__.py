@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from playhead.bars import Bar, Bars
     from playhead.commands import Reply
     from playhead.config import SessionConfig, SymbolConfig
+    from playhead.consumers import ConsumerInfo
     from playhead.errors import (
         CommandRejected,
         CommandTimeout,
@@ -61,6 +62,7 @@ _MODULES = {
     "bars": ("Bar", "Bars"),
     "commands": ("Reply",),
     "config": ("SessionConfig", "SymbolConfig"),
+    "consumers": ("ConsumerInfo",),
     "errors": (
         "CommandRejected",
         "CommandTimeout",
@@ -105,6 +107,7 @@ __all__ = [
     "CommandTimeout",
     "ConsumerDropped",
     "ConsumerFellBehind",
+    "ConsumerInfo",
     "ConsumerNameTaken",
     "DayOpened",
     "Event",

@@ -114,6 +114,11 @@ class Keys:
         return f"{self.state}:consumer:{check_consumer(name)}"
 
     @property
+    def all_consumers(self) -> str:
+        """A `SCAN` pattern of the hashes of all consumers, those that were dropped too."""
+        return f"{self.state}:consumer:*"
+
+    @property
     def acks(self) -> str:
         """Stream: consumers and how far they have come, which wakes the coordinator of a session with a lead. Trimmed
         to the last 1,000, roughly: what counts are the cursors.

@@ -41,6 +41,7 @@ from playhead.times import typed
 if TYPE_CHECKING:
     from playhead.async_subscription import AsyncSubscription
     from playhead.bars import Bars
+    from playhead.consumers import ConsumerInfo, Consumers
     from playhead.journal import Journal
     from playhead.subscription import Subscription
     from playhead.view import View
@@ -77,6 +78,7 @@ class Session:
             raise
         self._almanac = Almanac(self._client, self._keys)
         self._commander = Commander(self._client, self._keys)
+        self._consumers: Consumers | None = None
         self._subscription: Subscription | None = None
 
     @classmethod
@@ -159,6 +161,17 @@ class Session:
     def info(self) -> SessionInfo | None:
         """A summary of the session as it is now, never as of a position; `None` once it was deleted."""
         return read_info(self._client, self._keys, self._almanac, self.config.intervals)
+
+    def consumers(self) -> tuple[ConsumerInfo, ...]:
+        """The registered consumers by name: how far each has come, and whether it lives; none once it was deleted.
+
+        Those that were dropped before the first call are found too: that one goes through all keys of the server.
+        """
+        if self._consumers is None:
+            from playhead.consumers import Consumers
+
+            self._consumers = Consumers(self._client, self._keys, with_dropped=True)
+        return self._consumers.read()
 
     def subscribe(
         self, name: str | None = None, from_start: bool = False, patience_s: float | None = None
