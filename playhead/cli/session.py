@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,19 +21,24 @@ from playhead.commands import (
     Speed,
     Step,
     Stop,
-    parse_speed,
 )
 from playhead.config import SessionConfig
 from playhead.errors import InvalidInput, Malformed, SessionExists, SessionNotFound
 from playhead.names import check_session
+from playhead.speed import parse_speed
 
 if TYPE_CHECKING:
     from playhead.info import SessionInfo
 
 app = typer.Typer(no_args_is_help=True, help="Start, look at and control sessions.")
 
-READY_TIMEOUT_S = 15.0
+READY_TIMEOUT_S: Final = 15.0
 journal.register(app)
+
+
+def register(to: typer.Typer) -> None:
+    """Adds the commands to the application."""
+    to.add_typer(app, name="session")
 
 
 @app.command(
