@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from playhead.commands import Command, Reply
     from playhead.consumers import ConsumerInfo, Consumers
     from playhead.journal import Journal
+    from playhead.operations import OperationInfo
     from playhead.subscription import Subscription
     from playhead.view import View
 
@@ -164,6 +165,12 @@ class Session:
 
             self._consumers = Consumers(self._client, self._keys, with_dropped=True)
         return self._consumers.read()
+
+    def operation(self) -> OperationInfo | None:
+        """The addition in progress, for which the clock stands; `None` where there is none."""
+        from playhead.operations import read_operation
+
+        return read_operation(self._client, self._keys)
 
     def subscribe(
         self, name: str | None = None, from_start: bool = False, patience_s: float | None = None
