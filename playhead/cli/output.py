@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def print_json(value: Any) -> None:
@@ -54,6 +58,16 @@ def bounded(text: str) -> str:
     """The text cut at the width of the terminal (80 where there is none), with a mark where it was cut."""
     width = shutil.get_terminal_size().columns
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def terminal() -> Console | None:
+    """The terminal to which stdout goes, if it is one on which a screen can be drawn."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    return None if console.is_dumb_terminal else console
 
 
 def _print(text: str) -> None:
