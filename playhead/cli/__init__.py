@@ -22,6 +22,7 @@ _MODULES: Final = {
     "session": "session",
     "data": "data",
     "watch": "watch",
+    "doctor": "doctor",
     "verify": "verify",
     "producer": "services",
     "coordinator": "services",
