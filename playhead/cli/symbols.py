@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 import typer
 
 from playhead.cli.config import listed_symbols
 from playhead.cli.options import info_of, open_session, post
-from playhead.cli.output import print_json, print_line
+from playhead.cli.output import print_json, print_line, terminal
 from playhead.cli.receipts import all_done, print_receipts, print_removals, results_of
 from playhead.cli.scheduling import print_scheduled
 from playhead.commands import SCHEDULED, AddSymbol, RemoveSymbol, Reply
@@ -48,7 +50,8 @@ def add(
                 print_line(f"session {opened.name}: command {reply.id} was given")
             return
         try:
-            reply = _give(opened, command, command_id, at, timeout_s, wait=bool(wait))
+            with _shown(opened, command_id := command_id or uuid.uuid4().hex, at, as_json):
+                reply = _give(opened, command, command_id, at, timeout_s, wait=bool(wait))
         except CommandRejected as error:
             if error.reply is None:
                 raise
@@ -92,6 +95,16 @@ def remove(
             print_removals(results, info_of(opened))
     if not all_done(results):
         raise typer.Exit(1)
+
+
+def _shown(session: Session, command_id: str, at: str | None, as_json: bool) -> AbstractContextManager[None]:
+    """On a terminal the steps are shown while the reply is waited for; not those of one that waits for its time."""
+    console = None if as_json or at is not None else terminal()
+    if console is None:
+        return nullcontext()
+    from playhead.cli.steps import shown_steps
+
+    return shown_steps(session, console, command_id)
 
 
 def _give(
