@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -118,13 +119,17 @@ def _holds(what: str, info: SessionInfo, operation: OperationInfo | None) -> Ite
         elif hold.startswith(EXPECT_HOLD):
             name = hold.removeprefix(EXPECT_HOLD)
             found = f"the first tick waits for consumer {name}"
-            yield Finding("warn", what, found, f"start it, or SREM {keys.holds} {hold}")
+            yield Finding("warn", what, found, f"start it, or {_remove(keys, hold)}")
         else:
             yield _by_hand(what, hold, keys, "somebody has placed it by hand")
 
 
 def _by_hand(what: str, hold: str, keys: Keys, why: str) -> Finding:
-    return Finding("warn", what, f"is held by {hold}: {why}", f"SREM {keys.holds} {hold}")
+    return Finding("warn", what, f"is held by {hold}: {why}", _remove(keys, hold))
+
+
+def _remove(keys: Keys, hold: str) -> str:
+    return f"redis-cli SREM {shlex.quote(keys.holds)} {shlex.quote(hold)}"
 
 
 def _waits(what: str, info: SessionInfo, consumers: Sequence[ConsumerInfo]) -> Iterator[Finding]:

@@ -215,9 +215,9 @@ def test_a_slow_clock_is_not_taken_for_one_that_stands(patient: Patient) -> None
     ("hold", "level", "who"),
     [
         ("user", "ok", "a person's pause"),
-        ("expect:vwap", "warn", "the first tick waits for consumer vwap → start it, or SREM"),
-        ("maintenance", "warn", "somebody has placed it by hand → SREM"),
-        ("add:gone", "warn", "there is no such addition → SREM"),
+        ("expect:vwap", "warn", "the first tick waits for consumer vwap → start it, or redis-cli SREM"),
+        ("maintenance", "warn", "somebody has placed it by hand → redis-cli SREM"),
+        ("add:gone", "warn", "there is no such addition → redis-cli SREM"),
     ],
 )
 def test_each_hold_is_said_with_who_has_placed_it(patient: Patient, hold: str, level: str, who: str) -> None:
