@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any, Final, NoReturn
 
+from redis.exceptions import ResponseError
 from rich.console import Console
 from rich.live import Live
 from rich.screen import Screen
@@ -21,7 +22,7 @@ from playhead.cli.board import Board, render, summary_line
 from playhead.cli.options import info_of
 from playhead.cli.output import print_line
 from playhead.connection import connect, text
-from playhead.errors import Malformed, PlayheadError, RedisUnavailable, SessionFailed, UnknownSymbol
+from playhead.errors import Malformed, RedisUnavailable, SessionFailed, UnknownSymbol
 from playhead.info import OVER, SessionInfo
 from playhead.keys import Keys
 from playhead.messages import Tick, decode
@@ -31,6 +32,8 @@ READ_S: Final = 0.25
 """Between two looks at the session; a look that takes long makes the next one later."""
 REST: Final = 10
 """A look may take this part of the time: a large session on a slow server is asked less often."""
+LONGEST_S: Final = 2.0
+"""The longest pause between two looks: a server that is back is soon seen."""
 DRAW_S: Final = 0.1
 """Between two drawings of the screen at least."""
 PACE_S: Final = 3.0
@@ -47,7 +50,7 @@ class Look(threading.Thread):
     def __init__(self, session: Session) -> None:
         super().__init__(name="look", daemon=True)
         self.board: Board | None = None
-        self.error: PlayheadError | None = None
+        self.error: Exception | None = None
         """Why there is nothing more to read: it was deleted, say."""
         self.news = threading.Event()
         self._session = session
@@ -65,17 +68,19 @@ class Look(threading.Thread):
             try:
                 self.board = self._read()
                 self._since_s = time.monotonic()
-            except RedisUnavailable as error:
-                if self.board is not None:
+            except (RedisUnavailable, Malformed, ResponseError) as error:  # goes on once that is mended
+                if self.board is None:
+                    self.error = error
+                else:
                     away = f"no news for {time.monotonic() - self._since_s:.0f} s: {error}"
                     self.board = replace(self.board, away=away, pace=None)
                 self._counts.clear()
-            except PlayheadError as error:
+            except Exception as error:  # noqa: BLE001 - raised where the screen is
                 self.error = error
             self.news.set()
             if self.board is not None and not self.board.away and self.board.info.status in OVER:
                 return
-            time.sleep(max(READ_S, REST * (time.monotonic() - begun_s)))
+            time.sleep(min(LONGEST_S, max(READ_S, REST * (time.monotonic() - begun_s))))
 
     def _read(self) -> Board:
         info = info_of(self._session)
@@ -91,6 +96,8 @@ class Look(threading.Thread):
 
     def _follow_stream(self) -> None:
         """Takes the last tick, and how many entries there ever were, without reading what is in between."""
+        if not self._client.exists(self._keys.notifications):
+            return  # nothing was emitted yet
         found: Mapping[Any, Any] = self._client.xinfo_stream(self._keys.notifications)
         said = {text(name): value for name, value in found.items()}
         now_s = time.monotonic()

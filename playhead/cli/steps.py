@@ -14,8 +14,11 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from playhead.cli.summary import dated_text
+from playhead.commander import COORDINATOR
+from playhead.connection import connect
 from playhead.errors import PlayheadError
 from playhead.info import SessionInfo
+from playhead.keys import Keys
 from playhead.operations import OperationInfo
 from playhead.session import Session
 
@@ -47,18 +50,25 @@ def shown_steps(session: Session, console: Console, command: str) -> Iterator[No
 
 def _look(name: str, url: str, console: Console, command: str, over: threading.Event) -> None:
     """Whatever it cannot read, whoever waits for the reply is told."""
-    with suppress(PlayheadError), Session(name, url) as session, Live(console=console, transient=True) as live:
+    with (
+        suppress(PlayheadError),
+        Session(name, url) as session,
+        connect(url) as client,
+        Live(console=console, transient=True) as live,
+    ):
         spinner = Spinner("dots")
         while not over.wait(LOOK_S):
             info, operation = session.info(), session.operation()
+            served = operation is not None or bool(client.exists(Keys(name).lease(COORDINATOR)))
             if info is not None:
-                live.update(_drawn(steps(info, operation, command), spinner))
+                live.update(_drawn(_steps(info, operation, command, served), spinner))
 
 
-def steps(info: SessionInfo, operation: OperationInfo | None, command: str) -> list[_Step]:
+def _steps(info: SessionInfo, operation: OperationInfo | None, command: str, served: bool) -> list[_Step]:
     """The steps of an addition, as far as they are known from a look at its session."""
     if operation is None:
-        return [_Step("now", "waiting for the coordinator")]
+        waited_for = "the coordinator" if served else "a coordinator: none serves this session"
+        return [_Step("now", f"waiting for {waited_for}")]
     if operation.command != command:
         return [_Step("now", f"waiting for the addition of {_named(operation)}, which comes first")]
     all_loaded = operation.loaded == len(operation.symbols)

@@ -177,3 +177,34 @@ def test_a_pipe_gets_lines_and_nothing_else(system: System) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines()[-1] == "12:06 session-stopped"
     assert "\x1b" not in outcome.out
+
+
+def test_a_session_that_has_not_begun_is_shown_as_such_until_it_has(
+    own_server: RedisServer, own_services: Services, session_name: str
+) -> None:
+    config = SessionConfig((SymbolConfig("RIVN"),), date(2025, 7, 2), date(2025, 7, 2), run_until="12:06")
+    environment = own_services.environment | {"PLAYHEAD_SESSION": session_name}
+    with (
+        own_services.suspended("coordinator"),
+        Session.start(session_name, config, own_server.url, wait_s=0),
+        Terminal("watch", environment=environment) as terminal,
+    ):
+        terminal.shows("● created", "no clock yet")
+        for each in own_services.of("coordinator"):
+            each.resume()
+        terminal.shows("● paused", "12:06:00")
+
+
+def test_a_key_that_a_hand_has_spoilt_is_named_and_the_screen_goes_on_once_it_is_mended(system: System) -> None:
+    session = system.start()
+    keys = system.keys()
+    with watching(system, columns=120) as terminal:
+        terminal.shows("12:06:00")
+        end_ms = system.client.hget(keys.state, "end_ms")
+        assert end_ms is not None
+        system.client.hset(keys.state, "end_ms", "late")
+        terminal.shows("! no news for", "'late' where a time")
+        system.client.hset(keys.state, "end_ms", end_ms)
+        wait_until(lambda: "no news" not in terminal.text, TIMEOUT_S, "news")
+        session.delete()
+        assert terminal.ended() == 1

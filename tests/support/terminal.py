@@ -22,6 +22,8 @@ from tests.support.waiting import wait_until
 
 TIMEOUT_S = 30.0
 _READ_BYTES = 1 << 16
+_OF_A_WINDOW = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+"""Variables that say something else than the window does."""
 
 
 class Terminal:
@@ -43,7 +45,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             cwd=REPOSITORY,
-            env={**environment, "TERM": term},
+            env={name: value for name, value in environment.items() if name not in _OF_A_WINDOW} | {"TERM": term},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # Ctrl-C comes by the terminal, as for a person
         )
