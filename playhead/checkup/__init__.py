@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from queue import Empty, Queue
 from typing import Final
 
+import redis
+from redis.exceptions import ResponseError
+
 from playhead.checkup.finding import Finding, Level
 from playhead.checkup.server import check_server
 from playhead.checkup.session import check_session
@@ -55,7 +58,7 @@ def _findings(url: str, queue_url: str, session: str | None) -> Iterator[Finding
         with connect(url) as client:
             yield from check_server(client, url)
             if queue_url == url:
-                yield from check_workers(client)
+                yield from _of_queue(client)
     except PlayheadError as error:
         yield _unreachable("redis", error)
         return
@@ -64,7 +67,7 @@ def _findings(url: str, queue_url: str, session: str | None) -> Iterator[Finding
             with connect(queue_url) as client:
                 client.ping()
                 yield Finding("ok", "queue", f"{shown_url(queue_url)} answers")
-                yield from check_workers(client)
+                yield from _of_queue(client)
         except PlayheadError as error:
             yield _unreachable("queue", error)
     try:
@@ -79,6 +82,13 @@ def _findings(url: str, queue_url: str, session: str | None) -> Iterator[Finding
         yield from _of_session(name, url)
 
 
+def _of_queue(client: redis.Redis) -> Iterator[Finding]:
+    try:
+        yield from check_workers(client)
+    except ResponseError as error:  # a user who may not, or a hand that has been there
+        yield Finding("fail", "workers", f"cannot be looked at: {error}", "mend that in Redis")
+
+
 def _of_session(name: str, url: str) -> Iterator[Finding]:
     try:
         with Session(name, url) as opened, connect(url) as client:
@@ -86,6 +96,10 @@ def _of_session(name: str, url: str) -> Iterator[Finding]:
     except Malformed as error:
         todo = f"mend that, or take it away: playhead session delete {name}"
         yield Finding("fail", f"session {name}", f"cannot be read: {error}", todo)
+    except ResponseError as error:
+        yield Finding(
+            "fail", f"session {name}", f"cannot be read: {error}", "mend the key that another hand has spoilt"
+        )
     except PlayheadError as error:
         yield _unreachable(f"session {name}", error)
 

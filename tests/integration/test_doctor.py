@@ -273,3 +273,10 @@ def test_a_session_that_is_not_there_is_a_fault_with_those_that_are(patient: Pat
     code, found = examine(patient.url, "--session", "nobody")
     assert code == 1
     assert "there is no session nobody" in of(found, "session nobody")[1]
+
+
+def test_a_key_that_another_hand_has_spoilt_is_a_fault_and_no_crash(patient: Patient) -> None:
+    patient.tape.client.set(patient.tape.keys.holds, "text")
+    (found,) = patient.findings("fail")
+    assert "cannot be read" in found
+    assert "holds another type" in found
