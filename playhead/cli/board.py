@@ -26,8 +26,9 @@ _HOLDS: Final = {"user": "a pause, or a stop that was reached", "warm-up": "the 
 _STATUS: Final = {"running": "green", "paused": "yellow", "finished": "blue", "stopped": "blue", "failed": "red"}
 _LIFE: Final = {"alive": "green", "silent": "yellow", "left": "dim", "dropped": "red"}
 _MOST_CONSUMERS: Final = 8
-_COLUMN: Final = 44
-"""How wide the columns of one symbol are, at most, where several symbols stand beside each other."""
+_COLUMN: Final = 40
+_DATED_COLUMN: Final = 54
+"""How wide the columns of one symbol are where several symbols stand beside each other: with dates they are wider."""
 _NARROW: Final = 56
 _NAMED: Final = 3
 _DECIMALS: Final = 4
@@ -163,7 +164,9 @@ def _consumers(board: Board, most: int, width: int) -> list[Table]:
     table.add_column("LAG", justify="right", no_wrap=True)
     table.add_column("STATE", no_wrap=True)
     for each in board.consumers[:most]:
-        state = Text("waited for" if each.is_waited_for else each.life, style=_LIFE[each.life])
+        state = Text(each.life, style=_LIFE[each.life])
+        if each.is_waited_for:
+            state = Text("waited for", style="yellow")
         position = dated_text(each.position_ms, board.info) or "start"
         table.add_row(each.name, position if each.cursor else "?", lag_text(each), state)
     if len(board.consumers) > most:
@@ -182,7 +185,8 @@ def _symbols(board: Board, rows: int, width: int) -> Iterator[RenderableType]:
     """A table of as many symbols as fit, those that were added last first; several beside each other where wide."""
     info = board.info
     order = sorted(info.symbols.items(), key=lambda each: (-(each[1].record.added_ms or 0), each[0]))
-    beside = max(1, min(width // _COLUMN, -(-len(order) // max(1, rows))))
+    column = _COLUMN if info.first_date == info.last_date else _DATED_COLUMN
+    beside = max(1, min(width // column, -(-len(order) // max(1, rows))))
     fitting = rows * beside
     if len(order) > fitting:
         fitting -= beside  # the last row says how many are left out
