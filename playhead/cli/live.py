@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -136,7 +137,8 @@ def watch_live(session: Session, console: Console) -> None:
     """Shows the session until it is over. Raises `SessionFailed` where it failed, and what ends the reading."""
     look = Look(session)
     look.start()
-    with _ending_well(), Live(console=console, screen=True, auto_refresh=False, transient=True) as live:
+    screen = Live(console=console, screen=True, auto_refresh=False, transient=True)
+    with screen as live, _minding_signals(live):
         _show(look, live, console)
     board = look.board
     if board is not None:
@@ -162,13 +164,21 @@ def _show(look: Look, live: Live, console: Console) -> None:
 
 
 @contextmanager
-def _ending_well() -> Iterator[None]:
-    """A signal to end leaves the block as an error, so that the terminal is as it was; so does Ctrl-C by itself."""
+def _minding_signals(live: Live) -> Iterator[None]:
+    """A signal to end leaves the block as an error, so that the terminal is as it was; so does Ctrl-C by itself. With
+    Ctrl-Z the terminal is the shell's until the process goes on.
+    """
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         sys.exit(ENDED_BY + number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    def pause(number: int, frame: FrameType | None) -> None:
+        live.stop()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        live.start(refresh=True)
+
+    handlers = {signal.SIGTERM: end, signal.SIGHUP: end, signal.SIGTSTP: pause}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tests.support.system import Gate, System, play_to_the_end, wait_for
 from tests.support.terminal import TIMEOUT_S, Terminal
 from tests.support.waiting import wait_until
 
-CTRL_C = b"\x03"
+CTRL_C, CTRL_Z = b"\x03", b"\x1a"
 
 
 def watching(system: System, *options: str, columns: int = 80, lines: int = 24, term: str = "xterm") -> Terminal:
@@ -125,6 +126,23 @@ def test_a_signal_to_end_leaves_the_terminal_as_it_was(system: System) -> None:
         assert terminal.ended() == 128 + signal.SIGTERM
         assert terminal.shows_cursor()
         assert not terminal.is_alternate()
+
+
+def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(system: System) -> None:
+    system.start()
+    with watching(system) as terminal:
+        terminal.shows("RIVN")
+        terminal.press(CTRL_Z)
+        _, status = os.waitpid(terminal.process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        wait_until(terminal.shows_cursor, TIMEOUT_S, "the cursor")
+        assert not terminal.is_alternate()
+        terminal.process.send_signal(signal.SIGCONT)
+        wait_until(terminal.is_alternate, TIMEOUT_S, "the screen")
+        terminal.shows("12:06:00", "RIVN")
+        terminal.press(CTRL_C)
+        assert terminal.ended() == 130
+        assert terminal.shows_cursor()
 
 
 def test_a_server_that_is_away_is_said_and_its_return_too(
