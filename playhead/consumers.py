@@ -18,6 +18,7 @@ from playhead.entries import is_entry, time_ms
 from playhead.intervals import interval_ms
 from playhead.keys import Keys
 from playhead.names import is_consumer
+from playhead.times import MAX_TIME_MS
 
 Life = Literal["alive", "silent", "left", "dropped"]
 """`silent` has shown no life for 3 s: its name can be taken, and it is dropped where the clock would wait for it.
@@ -106,11 +107,12 @@ class Consumers:
             life = "alive" if silent_ms < CONSUMER_DEAD_MS else "silent"
         waited_for = text(state["waiting_for"] or b"").split(",")
         at = text(cursor or b"")
-        position_ms, lag_ms, lag_ticks = self._lag(at, state) if is_entry(at) else (None, None, None)
+        is_position = is_entry(at) and time_ms(at) <= MAX_TIME_MS
+        position_ms, lag_ms, lag_ticks = self._lag(at, state) if is_position else (None, None, None)
         return ConsumerInfo(
             name,
             life,
-            at if is_entry(at) else None,
+            at if is_position else None,
             position_ms,
             lag_ms,
             lag_ticks,
@@ -121,7 +123,7 @@ class Consumers:
     def _lag(self, cursor: str, state: Mapping[str, bytes | None]) -> tuple[int | None, int, int]:
         """The market time of a position, and what lies between there and the last notification."""
         noted = text(state["noted"] or b"")
-        last_ms = time_ms(noted) if is_entry(noted) else 0
+        last_ms = min(MAX_TIME_MS, time_ms(noted)) if is_entry(noted) else 0
         first = text(state["first_ms"] or b"")
         position_ms = time_ms(cursor) or None
         from_ms = position_ms or min(last_ms, int(first) if _NUMBER.fullmatch(first) else 0)

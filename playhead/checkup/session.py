@@ -15,6 +15,7 @@ from playhead.checkup.finding import Finding
 from playhead.config import EXPECT_HOLD
 from playhead.connection import text
 from playhead.consumers import ConsumerInfo
+from playhead.entries import is_entry, time_ms
 from playhead.info import OVER, SessionInfo
 from playhead.intervals import SECOND_MS, interval_ms
 from playhead.keys import Keys
@@ -23,7 +24,7 @@ from playhead.session import Session
 
 GRACE_S: Final = 2.0
 """A role that nobody has may just be changing hands: it is looked at once more after this."""
-STANDS_S: Final = 2.0
+STANDS_S: Final = 3.0
 """A clock that has not moved for so long, though nothing holds it, stands without a reason."""
 ADD_HOLD: Final = "add:"
 _WHO: Final = {
@@ -38,6 +39,7 @@ class _Seen:
 
     info: SessionInfo
     noted: str
+    published: str
     leases: frozenset[str]
     versions: dict[str, str]
     seen_s: float
@@ -73,6 +75,9 @@ def check_session(session: Session, client: redis.Redis) -> Iterator[Finding]:
         yield Finding("fail", what, f"{trouble.role} is held up: {trouble.reason}", "mend that: it goes on by itself")
     if info.recording_error:
         yield Finding("fail", what, f"is not recorded: {info.recording_error}", "mend that: it goes on by itself")
+    if info.status == "created" and not missing:
+        yield Finding("warn", what, "has not begun yet", "if it does not soon, look at the logs of its services")
+        return
     operation, consumers = session.operation(), session.consumers()
     held = [*_holds(what, info, operation), *_waits(what, info, consumers)]
     yield from held
@@ -93,11 +98,12 @@ def _look(session: Session, client: redis.Redis) -> _Seen | None:
     pipe = client.pipeline(transaction=False)
     for role in roles:
         pipe.exists(keys.lease(role))
-    pipe.hmget(keys.state, ["noted", *(f"{role}_version" for role in roles)])
-    *leases, (noted, *versions) = pipe.execute()
+    pipe.hmget(keys.state, ["noted", "published", *(f"{role}_version" for role in roles)])
+    *leases, (noted, published, *versions) = pipe.execute()
     return _Seen(
         info,
         text(noted or b""),
+        text(published or b""),
         frozenset(role for role, is_there in zip(roles, leases, strict=True) if is_there),
         {role: text(version) for role, version in zip(roles, versions, strict=True) if version},
         time.monotonic(),
@@ -172,10 +178,15 @@ def _moves(session: Session, client: redis.Redis, before: _Seen) -> Iterator[Fin
         if time.monotonic() >= deadline:
             break
         time.sleep(0.1)
-    if now is not None:
+    if now is None:
+        return
+    if not is_entry(now.published) or time_ms(now.published) <= (now.info.clock_ms or 0):
+        found = f"waits for bars: its producer has published none after the clock for {STANDS_S:g} s"
+        yield Finding("warn", what, found, "a slow source takes its time; else look at the log of the producer")
+    else:
         yield Finding(
             "fail",
             what,
             f"stands without a reason: nothing holds it, and its clock has not moved for {STANDS_S:g} s",
-            "look at the logs of its coordinator and producer",
+            "look at the log of its coordinator",
         )

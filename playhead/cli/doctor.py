@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from playhead.cli.options import AsJson, QueueUrl, SessionName, Url
+from playhead.cli.options import SESSION_VARIABLE, AsJson, QueueUrl, Url
 from playhead.cli.output import print_json, print_line, printable, styled
 from playhead.names import check_session
 
@@ -25,7 +25,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    session: SessionName = None,
+    session: Annotated[
+        str | None,
+        typer.Option("--session", "-s", envvar=SESSION_VARIABLE, help="Look at this session alone, else at all."),
+    ] = None,
     queue_url: QueueUrl = None,
     url: Url = None,
     as_json: AsJson = False,

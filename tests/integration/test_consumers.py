@@ -107,14 +107,15 @@ def test_one_for_whom_the_clock_stands_says_so(tape: Tape, session: Session) -> 
 
 def test_what_another_hand_has_written_is_no_position_and_stops_no_reader(tape: Tape, session: Session) -> None:
     tape.tick()
-    for name, beat_text in {"a": "yesterday", "b": "9" * 15, "no name!": "1", "c": "1"}.items():
+    for name, beat_text in {"a": "yesterday", "b": "9" * 15, "no name!": "1", "c": "1", "d": "0"}.items():
         tape.client.hset(tape.keys.consumers, name, beat_text)
     tape.client.set(tape.keys.consumer("a"), "no hash")
     tape.client.hset(tape.keys.consumer("b"), "cursor", "the beginning")
+    tape.client.hset(tape.keys.consumer("d"), "cursor", "9" * 20 + "-0")
     tape.client.hset(tape.keys.consumer("earlier"), mapping={"cursor": "5-0", "history": "another"})
     found = {each.name: each for each in session.consumers()}
-    assert sorted(found) == ["a", "b", "c"]
-    assert [found[name].life for name in "abc"] == ["left", "left", "silent"]
+    assert sorted(found) == ["a", "b", "c", "d"]
+    assert [found[name].life for name in "abcd"] == ["left", "left", "silent", "left"]
     read = {(each.cursor, each.position_ms, each.lag_ms, each.lag_ticks) for each in found.values()}
     assert read == {(None, None, None, None)}
 

@@ -200,8 +200,24 @@ def test_a_session_that_nobody_serves_is_a_fault(patient: Patient) -> None:
 
 def test_a_session_that_stands_without_a_reason_is_a_fault(patient: Patient) -> None:
     patient.serve()
+    patient.tape.set(published=f"{patient.tape.clock_ms + 1}-0")
     (found,) = patient.findings("fail")
     assert "stands without a reason" in found
+
+
+def test_a_session_whose_producer_has_nothing_yet_waits_for_that(patient: Patient) -> None:
+    patient.serve()
+    assert patient.findings("fail") == []
+    (found,) = patient.findings("warn")
+    assert "waits for bars: its producer has published none after the clock" in found
+
+
+def test_a_session_that_has_not_begun_is_a_warning(patient: Patient) -> None:
+    patient.serve()
+    patient.tape.client.hdel(patient.tape.keys.state, "clock_ms")
+    patient.tape.set(status="created")
+    (found,) = patient.findings("warn")
+    assert "has not begun yet" in found
 
 
 def test_a_slow_clock_is_not_taken_for_one_that_stands(patient: Patient) -> None:
