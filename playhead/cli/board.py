@@ -30,6 +30,8 @@ _COLUMN: Final = 40
 _DATED_COLUMN: Final = 54
 """How wide the columns of one symbol are where several symbols stand beside each other: with dates they are wider."""
 _NARROW: Final = 56
+_TINY: Final = 40
+"""Below these widths the hours and the zone are left out, and then the date."""
 _NAMED: Final = 3
 _DECIMALS: Final = 4
 
@@ -73,7 +75,8 @@ def _title(info: SessionInfo, width: int) -> RenderableType:
     grid.add_column(justify="right", no_wrap=True)
     clock = "not begun" if info.clock_ms is None else full_clock_text(info.clock_ms, info.zone)
     zone = f" {info.zone}" if width >= _NARROW else ""
-    grid.add_row(Text(f"session {info.name}", style="bold"), Text.assemble(f"{info.date}  ", (clock, "bold"), zone))
+    date = f"{info.date}  " if width >= _TINY else ""
+    grid.add_row(Text(f"session {info.name}", style="bold"), Text.assemble(date, (clock, "bold"), zone))
     return grid
 
 

@@ -149,6 +149,10 @@ def test_consumers_stand_with_what_they_lag_and_for_whom_the_clock_waits() -> No
     assert "c 12:06 1,200 ticks dropped" in lines
 
 
+def test_the_clock_is_there_in_the_smallest_window() -> None:
+    assert "12:06:00" in screen(board(), 20, 4)[0]
+
+
 def test_a_session_without_a_clock_says_so() -> None:
     assert "no clock yet" in text(board(info(status="created", clock_ms=None, progress=None)))
 
