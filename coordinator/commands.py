@@ -29,10 +29,10 @@ from playhead.commands import (
     Stop,
     decode,
     encode,
-    speed_text,
 )
 from playhead.errors import InvalidInput
 from playhead.names import parse_symbol
+from playhead.speed import speed_text
 from playhead.times import full_clock_text, full_text, local, parse_moment
 from shared.calendars import calendar_name_for
 from shared.hours import Hours

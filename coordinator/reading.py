@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Final
 
 from coordinator.state import State
-from playhead.commands import parse_speed
 from playhead.config import decode as decode_config
 from playhead.connection import text
 from playhead.days import NEVER_MS
 from playhead.entries import BEGINNING, is_entry
 from playhead.errors import Malformed
 from playhead.names import check_symbol
+from playhead.speed import parse_speed
 from playhead.symbols import SymbolRecord
 from playhead.symbols import decode as decode_record
 from playhead.times import MAX_TIME_MS

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from playhead.bars import Bar, Bars
     from playhead.commands import Reply
     from playhead.config import SessionConfig, SymbolConfig
+    from playhead.consumers import ConsumerInfo
     from playhead.errors import (
         CommandRejected,
         CommandTimeout,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
         SymbolRemoved,
         Tick,
     )
+    from playhead.operations import OperationInfo
+    from playhead.progress import Progress
     from playhead.session import Session
     from playhead.subscription import Subscription
     from playhead.symbols import SymbolRecord
@@ -61,6 +64,7 @@ _MODULES = {
     "bars": ("Bar", "Bars"),
     "commands": ("Reply",),
     "config": ("SessionConfig", "SymbolConfig"),
+    "consumers": ("ConsumerInfo",),
     "errors": (
         "CommandRejected",
         "CommandTimeout",
@@ -91,6 +95,8 @@ _MODULES = {
         "SymbolRemoved",
         "Tick",
     ),
+    "operations": ("OperationInfo",),
+    "progress": ("Progress",),
     "session": ("Session",),
     "subscription": ("Subscription",),
     "symbols": ("SymbolRecord",),
@@ -105,6 +111,7 @@ __all__ = [
     "CommandTimeout",
     "ConsumerDropped",
     "ConsumerFellBehind",
+    "ConsumerInfo",
     "ConsumerNameTaken",
     "DayOpened",
     "Event",
@@ -114,8 +121,10 @@ __all__ = [
     "InvalidInput",
     "Journal",
     "Malformed",
+    "OperationInfo",
     "PackageMissing",
     "PlayheadError",
+    "Progress",
     "RedisUnavailable",
     "Reply",
     "ScheduledInfo",
@@ -142,9 +151,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        value: Any = version("playhead")
+        try:
+            value: Any = version("playhead")
+        except PackageNotFoundError:  # a checkout that is on the path and was not installed
+            value = "unknown"
     elif name in _PLACES:
         value = getattr(import_module(f"playhead.{_PLACES[name]}"), name)
     else:

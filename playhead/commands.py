@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -11,9 +10,9 @@ from typing import Any, ClassVar
 from playhead.errors import InvalidInput, Malformed, sendable
 from playhead.names import parse_symbol
 from playhead.plain import load_object, typed
+from playhead.speed import parse_speed, speed_text
 from playhead.uris import MAX_SOURCE
 
-MAX_SPEED = "max"
 MAX_STEPS = 1_000_000
 MAX_SYMBOLS = 10_000
 """Symbols in one command."""
@@ -103,24 +102,6 @@ class Reply:
     status: str
     error: str | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
-
-
-def parse_speed(text: str) -> float | None:
-    """`max` (as `None`) or market seconds a wall second. Raises `InvalidInput`."""
-    if text == MAX_SPEED:
-        return None
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = math.nan
-    if not (math.isfinite(factor) and factor > 0):
-        raise InvalidInput(f"speed {text[:40]!r} is neither max nor a number above 0, such as 60")
-    return factor
-
-
-def speed_text(factor: float | None) -> str:
-    """A speed as it is typed: `max`, `60`, `0.5`."""
-    return MAX_SPEED if factor is None else repr(float(factor)).removesuffix(".0")
 
 
 def encode(command: Command) -> dict[str, str]:

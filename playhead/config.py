@@ -10,12 +10,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from playhead.commands import decode as decode_command
-from playhead.commands import parse_speed, speed_text
 from playhead.errors import InvalidInput, Malformed
 from playhead.intervals import DAY_MS, interval_ms
 from playhead.names import check_consumer, parse_symbols
 from playhead.plain import load_object, typed
+from playhead.speed import parse_speed, speed_text
 from playhead.times import parse_date, parse_moment
 
 DEFAULT_CALENDAR: Final = "XNYS"
@@ -59,6 +58,8 @@ class ScriptedCommand:
 
     def check(self, date: dt.date) -> None:
         """Raises `InvalidInput` for what no session of that first date could take."""
+        from playhead.commands import decode as decode_command  # who only reads a session does not load it
+
         try:
             decode_command({name.encode(): text.encode() for name, text in self.fields.items()})
             if "at" in self.fields:

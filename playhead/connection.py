@@ -18,6 +18,7 @@ from redis.exceptions import (
     AuthorizationError,
     BusyLoadingError,
     ConnectionError,
+    InvalidResponse,
     MasterDownError,
     NoPermissionError,
     OutOfMemoryError,
@@ -39,6 +40,7 @@ REPLY_TIMEOUT_S: Final = 5.0
 _REFUSALS: Final[Mapping[type[Exception], str]] = {
     AuthenticationError: "lets nobody in without its password; put it into the URL, redis://:PASSWORD@HOST:PORT/0",
     AuthorizationError: "does not let this user in; give it the right, or put another user into the URL",
+    InvalidResponse: "does not speak as Redis does; something else may listen there: look at host and port",
     MasterDownError: "is a replica that has lost its master; point PLAYHEAD_REDIS_URL at the master",
     NoPermissionError: "does not let this user do that; give it the right, or put another user into the URL",
     OutOfMemoryError: "takes no writes: its memory is full; raise its maxmemory, or delete sessions",
@@ -166,7 +168,7 @@ def _translating(client: Client, execute: Callable[..., Any]) -> Callable[..., A
 def _translated(client: Client) -> Iterator[None]:
     try:
         yield
-    except (ConnectionError, TimeoutError, BusyLoadingError, ResponseError) as error:
+    except (ConnectionError, TimeoutError, BusyLoadingError, InvalidResponse, ResponseError) as error:
         word = _WORD.search(str(error))
         refusal = next((said for kind, said in _REFUSALS.items() if isinstance(error, kind)), None)
         refusal = refusal or _REFUSALS_BY_WORD.get(word[1] if word else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -108,6 +108,26 @@ class TradingDays:
     @cached_property
     def _opens(self) -> Sequence[int]:
         return [day.open_ms for day in self.days]
+
+
+def ticks_between(calendars: Iterable[TradingDays], after_ms: int, until_ms: int, step_ms: int) -> int:
+    """How many ticks the hours of all calendars together have after one time and until another one, where bars of one
+    length are missing nowhere.
+    """
+    hours = sorted(
+        each
+        for days in calendars
+        for each in zip(days.range_starts, days.range_ends, strict=True)
+        if each[0] < until_ms and each[1] > after_ms
+    )
+    ticks, counted_ms = 0, after_ms
+    for start_ms, end_ms in hours:
+        from_ms, to_ms = max(counted_ms, start_ms), min(until_ms, end_ms)
+        if to_ms > from_ms:
+            ticks += (to_ms - start_ms) // step_ms - (from_ms - start_ms) // step_ms
+            ticks += to_ms == end_ms and (end_ms - start_ms) % step_ms > 0  # the last bar is cut there
+            counted_ms = to_ms
+    return ticks
 
 
 def encode(days: TradingDays) -> str:

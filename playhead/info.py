@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from playhead.errors import Malformed
 from playhead.intervals import MINUTE_MS, interval_ms
 from playhead.keys import Keys
 from playhead.plain import load_object
+from playhead.progress import Progress, progress
 from playhead.runs import BAR_BYTES, run_start
 from playhead.scripts import Script
 from playhead.symbols import SymbolRecord
@@ -76,6 +77,7 @@ class SessionInfo:
     does not matter; it has waited for longer than a second for the consumers in `waiting_for`. `scheduled` are the
     commands that wait for their market time, in their order. `run_hash` is there once the session has ended: equal ones
     mean equal runs.
+    `progress` is how far it has come, once it has begun.
     `skipped` counts entries of other hands that were taken out of the session's streams.
     `recording_error` says why the ticks cannot be written to files just now, `troubles` what else keeps a service from
     going on with the session: it goes on by itself once that is mended.
@@ -102,6 +104,7 @@ class SessionInfo:
     recording_error: str | None = None
     troubles: tuple[Trouble, ...] = ()
     skipped: int = 0
+    progress: Progress | None = None
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -143,6 +146,7 @@ def read_info(client: redis.Redis, keys: Keys, almanac: Almanac, intervals: tupl
         },
         tuple(_scheduled(*waiting[at : at + 3]) for at in range(0, len(waiting), 3)),
         troubles(client, state),
+        {record.calendar: days[name] for name, record in known.items()}.values(),
     )
 
 
@@ -153,6 +157,7 @@ def _info(
     symbols: Mapping[str, SymbolInfo],
     scheduled: tuple[ScheduledInfo, ...],
     troubled: tuple[Trouble, ...],
+    calendars: Collection[TradingDays],
 ) -> SessionInfo:
     config = configs.decode(state["config"].encode())
     clock_ms = _whole(state.get("clock_ms"))
@@ -183,6 +188,7 @@ def _info(
         recording_error=state.get("recording_error"),
         troubles=() if status in OVER else troubled,
         skipped=_whole(state.get("skipped")) or 0,
+        progress=None if clock_ms is None else progress(calendars, clock_ms, interval_ms(config.interval)),
     )
 
 

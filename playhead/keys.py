@@ -12,6 +12,17 @@ SESSIONS = "playhead:sessions"
 JOBS_QUEUE = "playhead"
 """Name of the RQ queue of add-symbol jobs (on the server of `PLAYHEAD_QUEUE_URL`)."""
 
+# Keys of RQ, which writes them; here they are only looked at.
+QUEUE = f"rq:queue:{JOBS_QUEUE}"
+"""List: ids of the jobs that wait."""
+QUEUE_WORKERS = f"rq:workers:{JOBS_QUEUE}"
+"""Set: keys of the workers that take jobs from it."""
+
+
+def queue_job(id: str) -> str:
+    """Hash: a job of RQ; `enqueued_at`."""
+    return f"rq:job:{id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -112,6 +123,11 @@ class Keys:
     def consumer(self, name: str) -> str:
         """Hash: cursor, holder, history of one registered consumer."""
         return f"{self.state}:consumer:{check_consumer(name)}"
+
+    @property
+    def all_consumers(self) -> str:
+        """A `SCAN` pattern of the hashes of all consumers, those that were dropped too."""
+        return f"{self.state}:consumer:*"
 
     @property
     def acks(self) -> str:

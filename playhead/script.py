@@ -26,11 +26,11 @@ from playhead.commands import (
     Stop,
     decode,
     encode,
-    parse_speed,
 )
 from playhead.config import ScriptedCommand
 from playhead.errors import InvalidInput
 from playhead.names import parse_symbols
+from playhead.speed import parse_speed
 from playhead.times import parse_moment
 from playhead.uris import absolute_source
 

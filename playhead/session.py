@@ -5,28 +5,15 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from redis.client import Pipeline
 
-from playhead import sessions, starting
+from playhead import sessions
 from playhead import symbols as records
 from playhead.almanac import Almanac
-from playhead.commander import ADD_TIMEOUT_S, REPLY_TIMEOUT_S, Commander
-from playhead.commands import (
-    AddSymbol,
-    Command,
-    Pause,
-    RemoveSymbol,
-    Reply,
-    Resume,
-    RunUntil,
-    Speed,
-    Step,
-    Stop,
-    parse_speed,
-)
 from playhead.config import SessionConfig
 from playhead.connection import connect, redis_url, text
 from playhead.days import TradingDays
@@ -35,13 +22,19 @@ from playhead.info import SessionInfo, read_info
 from playhead.keys import Keys
 from playhead.names import parse_symbol
 from playhead.scripts import Script
+from playhead.speed import parse_speed
 from playhead.times import typed
 
-# What needs numpy is loaded when bars are read or ticks are followed; commands are quicker without it.
+# What a read of the session does not need is loaded when it is used: a command line is quicker without it, and all the
+# more without numpy, which bars and ticks need.
 if TYPE_CHECKING:
     from playhead.async_subscription import AsyncSubscription
     from playhead.bars import Bars
+    from playhead.commander import Commander
+    from playhead.commands import Command, Reply
+    from playhead.consumers import ConsumerInfo, Consumers
     from playhead.journal import Journal
+    from playhead.operations import OperationInfo
     from playhead.subscription import Subscription
     from playhead.view import View
 
@@ -76,7 +69,7 @@ class Session:
             self._client.close()
             raise
         self._almanac = Almanac(self._client, self._keys)
-        self._commander = Commander(self._client, self._keys)
+        self._consumers: Consumers | None = None
         self._subscription: Subscription | None = None
 
     @classmethod
@@ -89,6 +82,8 @@ class Session:
         data), and then nothing is left of it; `CommandTimeout` saying which service is missing, and then it
         stays created.
         """
+        from playhead import starting
+
         starting.start(name, config, url, wait_s)
         return cls(name, url)
 
@@ -160,6 +155,23 @@ class Session:
         """A summary of the session as it is now, never as of a position; `None` once it was deleted."""
         return read_info(self._client, self._keys, self._almanac, self.config.intervals)
 
+    def consumers(self) -> tuple[ConsumerInfo, ...]:
+        """The registered consumers by name: how far each has come, and whether it lives; none once it was deleted.
+
+        Those that were dropped before the first call are found too: that one goes through all keys of the server.
+        """
+        if self._consumers is None:
+            from playhead.consumers import Consumers
+
+            self._consumers = Consumers(self._client, self._keys, with_dropped=True)
+        return self._consumers.read()
+
+    def operation(self) -> OperationInfo | None:
+        """The addition in progress, for which the clock stands; `None` where there is none."""
+        from playhead.operations import read_operation
+
+        return read_operation(self._client, self._keys)
+
     def subscribe(
         self, name: str | None = None, from_start: bool = False, patience_s: float | None = None
     ) -> Subscription:
@@ -201,14 +213,17 @@ class Session:
         self,
         command: Command,
         id: str | None = None,
-        timeout_s: float = REPLY_TIMEOUT_S,
+        timeout_s: float | None = None,
         at: str | int | datetime | None = None,
     ) -> Reply:
-        """The coordinator's reply to any command; see `Commander.send`.
+        """The coordinator's reply to any command, for which it waits 10 s by default; see `Commander.send`.
 
         With `at` the command is carried out when the clock reads that time (as for `run_until`), and the reply has the
         status `scheduled`; `outcome` waits for what became of it.
         """
+        from playhead.commander import REPLY_TIMEOUT_S
+
+        timeout_s = REPLY_TIMEOUT_S if timeout_s is None else timeout_s
         return self._commander.send(command, id, timeout_s, None if at is None else typed(at))
 
     def outcome(self, scheduled: Reply | str, timeout_s: float | None = None) -> Reply:
@@ -236,6 +251,9 @@ class Session:
         With `at` they are added when the clock reads that time (as for `run_until`): the reply is `scheduled`, unless
         `wait` asks for the final one. `timeout_s` is by default 90, and no limit for the wait until such a time.
         """
+        from playhead.commander import ADD_TIMEOUT_S
+        from playhead.commands import AddSymbol
+
         command = AddSymbol(symbols, source, calendar)
         if at is None:
             if wait is False:
@@ -253,18 +271,26 @@ class Session:
 
         With `at` they are removed when the clock reads that time (as for `run_until`), and the reply is `scheduled`.
         """
+        from playhead.commands import RemoveSymbol
+
         return self.send(RemoveSymbol(symbols), at=at)
 
     def pause(self) -> Reply:
         """Places the hold `user`: the clock stands when this returns."""
+        from playhead.commands import Pause
+
         return self.send(Pause())
 
     def resume(self) -> Reply:
         """Removes the hold `user`. The reply's `result` names what still holds the clock."""
+        from playhead.commands import Resume
+
         return self.send(Resume())
 
     def step(self, ticks: int = 1) -> Reply:
         """Releases so many ticks and pauses again."""
+        from playhead.commands import Step
+
         return self.send(Step(ticks))
 
     def run_until(self, time: str | int | datetime) -> Reply:
@@ -272,14 +298,20 @@ class Session:
 
         That is `12:06` in the session's zone, ISO text with an offset, UTC milliseconds or an aware datetime.
         """
+        from playhead.commands import RunUntil
+
         return self.send(RunUntil(typed(time)))
 
     def set_speed(self, speed: str | float) -> Reply:
         """Sets market seconds a wall second, or `max`."""
+        from playhead.commands import Speed
+
         return self.send(Speed(parse_speed(str(speed))))
 
     def stop(self) -> Reply:
         """Ends the session where it is. What it has can still be read."""
+        from playhead.commands import Stop
+
         return self.send(Stop())
 
     def journal(self) -> Journal:
@@ -305,6 +337,12 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @cached_property
+    def _commander(self) -> Commander:
+        from playhead.commander import Commander
+
+        return Commander(self._client, self._keys)
 
     def _follow(self, subscription: Subscription) -> None:
         self._refuse_a_second()

@@ -12,7 +12,6 @@ import redis
 
 from playhead import config as configs
 from playhead import keys, sessions
-from playhead.commands import speed_text
 from playhead.config import SessionConfig
 from playhead.connection import connect, text
 from playhead.crash_points import Write
@@ -21,6 +20,7 @@ from playhead.keys import Keys
 from playhead.patience import Patience
 from playhead.scripts import Script
 from playhead.server import evicts
+from playhead.speed import speed_text
 from playhead.times import now_ms
 from playhead.trouble import read_troubles
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import redis
 
+from playhead import __version__
 from playhead.keys import Keys
 from playhead.scripts import Script
 from shared.scripts import script
@@ -38,7 +39,7 @@ class Lease:
         reply = _ACQUIRE(
             self.client,
             [self.keys.lease(self.role), self.keys.state, self.keys.epochs],
-            [self.owner, self._lifetime_ms, self.role],
+            [self.owner, self._lifetime_ms, self.role, __version__],
         )
         self.token = reply.decode() if reply else ""
         self._set_next()

@@ -1,29 +1,46 @@
-"""The command line `playhead`. One module a noun; what a command needs beyond Typer is imported inside it."""
+"""The command line `playhead`. One module a noun, imported when its command is given; what a command needs beyond
+Typer is imported inside it."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from playhead.cli import data, services, session, up, verify, watch
+from playhead.cli.loading import Commands
 from playhead.cli.output import print_error, print_line
 from playhead.errors import PlayheadError
 
 __all__ = ["app", "main"]
 
 BROKEN_PIPE_CODE = 1
-_ORDER = ("up", "session", "data", "watch", "verify", "producer", "coordinator", "worker", "recorder")
+_MODULES: Final = {
+    "up": "up",
+    "session": "session",
+    "data": "data",
+    "watch": "watch",
+    "doctor": "doctor",
+    "verify": "verify",
+    "producer": "services",
+    "coordinator": "services",
+    "worker": "services",
+    "recorder": "services",
+}
+"""Each command and its module, in the order in which help shows them."""
 
 
 class _Commands(TyperGroup):
     """The errors of this package end here: one line on stderr, exit code 1."""
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = Commands(_MODULES)
+
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(self.commands, key=_ORDER.index)
+        return list(self.commands)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -59,14 +76,6 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-app.add_typer(session.app, name="session")
-app.add_typer(data.app, name="data")
-watch.register(app)
-verify.register(app)
-up.register(app)
-services.register(app)
 
 
 def main() -> None:

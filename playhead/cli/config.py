@@ -10,12 +10,12 @@ from typing import Annotated, Concatenate, Final, ParamSpec
 
 import typer
 
-from playhead.commands import parse_speed
 from playhead.config import DEFAULT_CALENDAR, DEFAULT_SOURCE, REGULAR_HOURS, SessionConfig, SymbolConfig
 from playhead.errors import InvalidInput
 from playhead.intervals import interval_ms
 from playhead.names import parse_symbol, parse_symbols
 from playhead.script import read_script
+from playhead.speed import parse_speed
 from playhead.times import parse_date
 from playhead.uris import absolute_source
 

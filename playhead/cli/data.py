@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from playhead.cli import bar_text
-from playhead.cli.config import listed_symbols
-from playhead.cli.options import AsJson, SessionName, Url, info_of, need, open_session, post
+from playhead.cli.options import AsJson, SessionName, Url, info_of, need, open_session
 from playhead.cli.output import print_json, print_line, print_note, print_table
-from playhead.cli.receipts import all_done, print_receipts, print_removals, results_of
-from playhead.cli.scheduling import At, print_scheduled
+from playhead.cli.scheduling import At
 from playhead.cli.summary import data_json, data_lines, dated_text
-from playhead.commands import SCHEDULED, AddSymbol, RemoveSymbol
-from playhead.errors import CommandRejected, InvalidInput
+from playhead.errors import InvalidInput
 from playhead.intervals import interval_ms
 from playhead.names import parse_symbol, parse_symbols
-from playhead.uris import absolute_source
 
 app = typer.Typer(no_args_is_help=True, help="Look at session data, add and remove symbols, convert files.")
 
-ADD_TIMEOUT_S: Final = 90.0  # an addition ends by a deadline of its own, well before
+
+def register(to: typer.Typer) -> None:
+    """Adds the commands to the application."""
+    to.add_typer(app, name="data")
 
 
 @app.command("add-symbol", epilog="Example: playhead data add-symbol AAPL MSFT")
@@ -48,7 +46,7 @@ def add_symbol(
             "--timeout",
             metavar="S",
             min=0.1,
-            show_default=f"{ADD_TIMEOUT_S:g}, none with --at",
+            show_default="90, none with --at",
             help="Seconds to wait for the receipt.",
         ),
     ] = None,
@@ -57,38 +55,9 @@ def add_symbol(
     as_json: AsJson = False,
 ) -> None:
     """Add symbols to a running session, as if they had been there from the open."""
-    names = parse_symbols(listed_symbols(symbols))
-    own_source = None if source is None else absolute_source(source)
-    with open_session(session, url) as opened:
-        command = AddSymbol(names, own_source, calendar)
-        if wait is False and at is None:
-            reply = post(opened, command, command_id)
-            if as_json:
-                print_json({"command": reply.id, "results": {}})
-            else:
-                print_line(f"session {opened.name}: command {reply.id} was given")
-            return
-        try:
-            if at is None:
-                reply = opened.send(command, command_id, ADD_TIMEOUT_S if timeout_s is None else timeout_s)
-            else:
-                reply = opened.send(command, command_id, at=at)
-                if reply.status == SCHEDULED and not wait:
-                    print_scheduled(reply, f"add-symbol {' '.join(names)}", info_of(opened), as_json)
-                    return
-                if reply.status == SCHEDULED:
-                    reply = opened.outcome(reply, timeout_s)
-        except CommandRejected as error:
-            if error.reply is None:
-                raise
-            reply = error.reply
-        results = results_of(reply, names)
-        if as_json:
-            print_json({"command": reply.id, "results": results})
-        else:
-            print_receipts(results, info_of(opened))
-    if not all_done(results):
-        raise typer.Exit(1)
+    from playhead.cli.symbols import add
+
+    add(symbols, source, calendar, at, wait, command_id, timeout_s, session, url, as_json)
 
 
 @app.command("remove-symbol", epilog="Example: playhead data remove-symbol AAPL MSFT")
@@ -103,24 +72,9 @@ def remove_symbol(
     as_json: AsJson = False,
 ) -> None:
     """Remove symbols from a running session, from reads and from all that is still to come."""
-    names = parse_symbols(listed_symbols(symbols))
-    with open_session(session, url) as opened:
-        try:
-            reply = opened.send(RemoveSymbol(names), command_id, at=at)
-            if reply.status == SCHEDULED:
-                print_scheduled(reply, f"remove-symbol {' '.join(names)}", info_of(opened), as_json)
-                return
-        except CommandRejected as error:
-            if error.reply is None:
-                raise
-            reply = error.reply
-        results = results_of(reply, names)
-        if as_json:
-            print_json({"command": reply.id, "results": results})
-        else:
-            print_removals(results, info_of(opened))
-    if not all_done(results):
-        raise typer.Exit(1)
+    from playhead.cli.symbols import remove
+
+    remove(symbols, at, command_id, session, url, as_json)
 
 
 @app.command("list-dynamic", epilog="Example: playhead data list-dynamic --json")
@@ -164,6 +118,8 @@ def bars(
     """Print the bars of a symbol in session data, times in its exchange's zone."""
     if as_csv and as_json:
         raise InvalidInput("--csv and --json exclude each other; give one")
+    from playhead.cli import bar_text
+
     name = parse_symbol(symbol)
     if interval is not None:
         interval_ms(interval)
@@ -204,6 +160,9 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Convert recorded bars from one source to another, checking every row."""
+    from playhead.cli.config import listed_symbols
+    from playhead.uris import absolute_source
+
     names = None if symbols is None else parse_symbols(listed_symbols(symbols))
     interval_ms(interval)
     need("shared")

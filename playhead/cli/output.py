@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def print_json(value: Any) -> None:
@@ -47,13 +52,30 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 
             cell.ljust(width) if at < left else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
-        _print("  ".join(cells).rstrip())
+        text = "  ".join(cells).rstrip()
+        _print(styled(text, dim=True) if line is lines[0] else text)
 
 
 def bounded(text: str) -> str:
     """The text cut at the width of the terminal (80 where there is none), with a mark where it was cut."""
     width = shutil.get_terminal_size().columns
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def styled(text: str, **style: Any) -> str:
+    """The text as `typer.style` makes it, on a terminal; in a pipe, or where nobody wants colours, as it is."""
+    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return text if plain else typer.style(text, **style)
+
+
+def terminal() -> Console | None:
+    """The terminal to which stdout goes, if it is one on which a screen can be drawn."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    return None if console.is_dumb_terminal else console
 
 
 def _print(text: str) -> None:

@@ -9,9 +9,9 @@ import typer
 
 from playhead.cli.output import print_json, print_line
 from playhead.cli.summary import dated_text
-from playhead.commands import Reply
 
 if TYPE_CHECKING:
+    from playhead.commands import Reply
     from playhead.info import ScheduledInfo, SessionInfo
 
 At = Annotated[

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from playhead.cli import config, journal
 from playhead.cli.options import AsJson, SessionName, Url, info_of, open_session
-from playhead.cli.output import print_json, print_line, print_note, print_table
+from playhead.cli.output import print_json, print_line, print_note, print_table, terminal
 from playhead.cli.scheduling import At, print_scheduled, scheduled_json, scheduled_lines
 from playhead.cli.summary import clock_of, dated_text, head_json, show_json, show_lines, trouble_text
 from playhead.commands import (
@@ -21,19 +21,24 @@ from playhead.commands import (
     Speed,
     Step,
     Stop,
-    parse_speed,
 )
 from playhead.config import SessionConfig
 from playhead.errors import InvalidInput, Malformed, SessionExists, SessionNotFound
 from playhead.names import check_session
+from playhead.speed import parse_speed
 
 if TYPE_CHECKING:
     from playhead.info import SessionInfo
 
 app = typer.Typer(no_args_is_help=True, help="Start, look at and control sessions.")
 
-READY_TIMEOUT_S = 15.0
+READY_TIMEOUT_S: Final = 15.0
 journal.register(app)
+
+
+def register(to: typer.Typer) -> None:
+    """Adds the commands to the application."""
+    to.add_typer(app, name="session")
 
 
 @app.command(
@@ -48,11 +53,29 @@ def start(
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Leave a session of this name as it is, if there is one.")
     ] = False,
+    follow: Annotated[
+        bool | None,
+        typer.Option(
+            "--follow/--no-follow",
+            show_default="--follow on a terminal for several days",
+            help="Show how far it is, and the time left, until it is over.",
+        ),
+    ] = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start a session. The services replay it as soon as they see it."""
+    """Start a session. The services replay it as soon as they see it.
+
+    On a terminal a session of several days is followed until it is over, or has paused as --run-until says; Ctrl-C
+    leaves it running.
+    """
     from playhead.session import Session
+
+    console = None if as_json else terminal()
+    if follow is None:
+        follow = console is not None and wait and given.end > given.date
+    if follow and not wait:
+        raise InvalidInput("--follow follows a session that runs, and --no-wait does not wait for that; give one")
 
     done = "started" if wait else "created"
     try:
@@ -63,10 +86,14 @@ def start(
         session, done = Session(name, url), "is there"
     with session:
         info = info_of(session)
+        if not as_json:
+            print_line(f"session {session.name} {done}: {_state(info)}")
+        if follow:
+            from playhead.cli.following import follow as followed
+
+            info = followed(session, console, quiet=as_json, stops=given.run_until is not None)
         if as_json:
             print_json(head_json(info))
-        else:
-            print_line(f"session {session.name} {done}: {_state(info)}")
 
 
 @app.command("list", epilog="Example: playhead session list")

@@ -12,7 +12,7 @@ import typer
 
 from playhead.cli.bar_text import number_text
 from playhead.cli.options import AsJson, SessionName, Url, info_of, open_session
-from playhead.cli.output import bounded, print_json, print_line, print_note, printable
+from playhead.cli.output import bounded, print_json, print_line, print_note, printable, terminal
 from playhead.cli.summary import trouble_text
 from playhead.times import local
 
@@ -33,13 +33,25 @@ def register(app: typer.Typer) -> None:
 
 def watch(
     from_start: Annotated[bool, typer.Option("--from-start", help="All that is still kept first.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines on a terminal too.")] = False,
     session: SessionName = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow a session: a line for each tick and event. Ends with the session: 1 if it failed, else 0."""
+    """Follow a session on a live screen; in a pipe, and with --plain, --from-start or --json, line by line.
+
+    Ends with the session: 1 if it failed, else 0.
+    """
+    console = None if plain or from_start or as_json else terminal()
+    from playhead.info import OVER
+
     with open_session(session, url) as opened:
         info = info_of(opened)
+        if console is not None and info.status not in OVER:
+            from playhead.cli.live import watch_live
+
+            watch_live(opened, console)
+            return
         _tell_troubles(opened)
         if not _follow(opened, info, from_start, as_json) and not as_json:
             print_note(f"session {info.name} is {info.status}: nothing follows; --from-start shows what was")

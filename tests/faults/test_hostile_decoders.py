@@ -19,7 +19,7 @@ from hypothesis.strategies import SearchStrategy
 from coordinator.lockstep import Lockstep
 from coordinator.merge import Feed, MergedTick
 from coordinator.roster import Roster
-from playhead import commands, config, days, entries, journal, messages, names, script, symbols, times, uris
+from playhead import commands, config, days, entries, journal, messages, names, script, speed, symbols, times, uris
 from playhead.codec import bars_of, group_field, pack, pack_names, unpack
 from playhead.config import ScriptedCommand, SessionConfig, SymbolConfig
 from playhead.days import TradingDay, TradingDays
@@ -167,7 +167,7 @@ DECODERS = {
     "feeds": Decoder(pushed, ENTRIES),
     "commands": Decoder(commands.decode, fields(COMMANDS), (InvalidInput,)),
     "replies": Decoder(commands.decode_reply, fields([REPLY])),
-    "speeds": Decoder(plain(commands.parse_speed), mutated([b"max", b"60", b"1e3"]) | raw(), (InvalidInput,)),
+    "speeds": Decoder(plain(speed.parse_speed), mutated([b"max", b"60", b"1e3"]) | raw(), (InvalidInput,)),
     "configs": Decoder(config.decode, of_json(config.encode(CONFIG)), (Malformed, InvalidInput)),
     "symbols": Decoder(symbols.decode, of_json(symbols.encode(RECORD), symbols.encode(SymbolRecord("X", "UTC")))),
     "days": Decoder(days.decode, of_json(days.encode(DAYS))),

@@ -9,6 +9,9 @@ import csv
 import datetime as dt
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -403,3 +406,18 @@ def test_a_start_that_is_not_waited_for_creates_the_session(redis_url: str, sess
     again = CliRunner(env={"PLAYHEAD_REDIS_URL": redis_url}).invoke(app, line.split())
     assert again.exit_code == 1
     assert again.stderr.startswith(f"error: there is a session {session_name} already")
+
+
+@pytest.mark.parametrize("line", ["data session", "session show", "session list", "data list-dynamic"])
+def test_a_look_at_a_session_loads_nothing_that_is_slow_to_load(written: Written, line: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "playhead.cli", *line.split()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "PLAYHEAD_REDIS_URL": written.url, "PLAYHEAD_SESSION": written.name},
+    )
+    loaded = {each.rpartition("|")[2].strip().partition(".")[0] for each in done.stderr.splitlines()}
+    assert {"redis", "playhead"} <= loaded
+    assert not {"numpy", "pandas", "pyarrow", "polars", "msgpack", "rich"} & loaded

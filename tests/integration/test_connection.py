@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 from playhead.connection import connect, connect_to_one
-from playhead.errors import RedisUnavailable
+from playhead.errors import RedisRefused, RedisUnavailable
 from shared.redis_server import RedisServer
 
 RESTARTED = "it was started again, or another server has taken its place"
@@ -40,3 +43,14 @@ def test_a_connection_that_broke_is_made_anew_to_the_same_server(own_server: Red
         client.set("a", 1)
         other.client_kill_filter(_type="normal", skipme=True)
         assert client.get("a") == b"1"
+
+
+def test_a_port_on_which_a_web_server_listens_is_said_to_be_no_redis() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        with (
+            connect(f"redis://127.0.0.1:{web.server_port}/0") as client,
+            pytest.raises(RedisRefused, match="does not speak as Redis does"),
+        ):
+            client.ping()
+        web.shutdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -95,6 +96,11 @@ def test_a_lease_is_given_to_one_at_a_time_and_each_gets_a_higher_token(bench: B
     assert int(second.token) > int(first.token)
     assert not keep(bench)
     assert bench.client.get(bench.keys.lease("coordinator")) == second.owner.encode()
+
+
+def test_who_takes_a_lease_says_its_version(bench: Bench) -> None:
+    opened(bench)
+    assert bench.state()["coordinator_version"] == bench.state()["producer_version"] == version("playhead")
 
 
 def test_a_lease_that_ran_out_and_that_nobody_has_taken_is_renewed(bench: Bench) -> None:

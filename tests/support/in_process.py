@@ -12,13 +12,14 @@ from playhead import messages
 from playhead.almanac import Almanac
 from playhead.bars import Bars
 from playhead.codec import bars_of
-from playhead.commands import AddSymbol, Command, Resume, RunUntil, decode_reply, encode, speed_text
+from playhead.commands import AddSymbol, Command, Resume, RunUntil, decode_reply, encode
 from playhead.config import SessionConfig
 from playhead.connection import connect, text
 from playhead.days import TradingDays
 from playhead.keys import SESSIONS, Keys
 from playhead.messages import Message
 from playhead.scripts import Script
+from playhead.speed import speed_text
 from playhead.symbols import decode as decode_record
 from producer.publisher import Publisher
 from shared.lease import Lease

@@ -32,6 +32,8 @@ COMMANDS = [
     "data bars",
     "data import",
     "watch",
+    "doctor",
+    "verify",
     "producer",
     "coordinator",
     "worker",

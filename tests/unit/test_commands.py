@@ -26,10 +26,9 @@ from playhead.commands import (
     decode_reply,
     encode,
     encode_reply,
-    parse_speed,
-    speed_text,
 )
 from playhead.errors import InvalidInput, Malformed
+from playhead.speed import parse_speed, speed_text
 
 COMMANDS: list[Command] = [
     AddSymbol(("AAPL",)),

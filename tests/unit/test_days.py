@@ -208,3 +208,26 @@ MALFORMED = {
 def test_what_is_no_trading_days_is_malformed(text: str | bytes) -> None:
     with pytest.raises(Malformed, match="trading days of a calendar"):
         trading_days.decode(text)
+
+
+@given(after=st.integers(0, 8 * 24 * 60), minutes=st.integers(0, 3 * 24 * 60), step=st.sampled_from([1, 5, 60]))
+def test_the_ticks_between_two_times_are_the_closes_that_the_hours_have_there(
+    after: int, minutes: int, step: int
+) -> None:
+    after_ms = NEW_YORK.days[0].open_ms + (after - 60) * MINUTE_MS
+    until_ms, step_ms = after_ms + minutes * MINUTE_MS, step * MINUTE_MS
+    closes = {
+        min(start_ms + step_ms, end_ms)
+        for day in NEW_YORK
+        for begin_ms, end_ms in day.ranges
+        for start_ms in range(begin_ms, end_ms, step_ms)
+    }
+    expected = sum(after_ms < close_ms <= until_ms for close_ms in closes)
+    assert trading_days.ticks_between([NEW_YORK], after_ms, until_ms, step_ms) == expected
+    assert trading_days.ticks_between([NEW_YORK, NEW_YORK], after_ms, until_ms, step_ms) == expected
+
+
+def test_exchanges_that_trade_at_the_same_time_have_their_ticks_once() -> None:
+    london, york = days("XLON", "2025-07-02"), days("XNYS", "2025-07-02")
+    whole = trading_days.ticks_between([london, york], ms("2025-07-02T00:00"), ms("2025-07-03T00:00"), MINUTE_MS)
+    assert whole == 13 * 60  # 08:00 in London to 16:00 in New York

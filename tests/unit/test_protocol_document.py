@@ -91,7 +91,9 @@ def test_the_fields_of_scripts_are_found() -> None:
     assert found.issuperset(FIELDS)
 
 
-@pytest.mark.parametrize("field", ["coordinator_token", "producer_token", "stop_ms", "stop_ticks", "speed"])
+@pytest.mark.parametrize(
+    "field", ["coordinator_token", "producer_token", "coordinator_version", "stop_ms", "stop_ticks", "speed"]
+)
 def test_a_field_whose_name_is_put_together_is_in_the_document(field: str) -> None:
     assert is_named(field)
 

@@ -9,10 +9,10 @@ from random import Random
 from typing import Final
 
 from playhead import config as configs
-from playhead.commands import speed_text
 from playhead.journal import read_journal
 from playhead.keys import SESSIONS, Keys
 from playhead.scripts import Script
+from playhead.speed import speed_text
 from tests.faults.model.checks import Checks, Violation
 from tests.faults.model.client import Client
 from tests.faults.model.consumer import Reader
