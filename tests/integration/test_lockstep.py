@@ -338,7 +338,7 @@ def test_nobody_is_dropped_before_there_was_time_for_a_heartbeat(start: Start, r
 
 
 def test_who_needs_what_is_not_kept_any_more_is_not_waited_for(start: Start, follow: Callable[..., Follower]) -> None:
-    session = start(replace(CONFIG, run_until="10:30"), retained_ticks=16, batch_ticks=32)
+    session = start(replace(CONFIG, run_until="10:30"), retained_ticks=16, batch_ticks=8)
     session.run(lambda: len(session.notifications()) < 30 and state(session, "status") == "paused", "10:30")
     assert state(session, "trimmed") != "0-0"
     silent(session, "lost", silent_ms=0)
