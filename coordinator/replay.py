@@ -18,7 +18,7 @@ from coordinator.commands import Commands, Incoming
 from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
 from coordinator.memory import Memory
-from coordinator.merge import Feed, Merge
+from coordinator.merge import Feed, Merge, MergedTick
 from coordinator.meters import Meters
 from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.opening import open_session
@@ -50,8 +50,8 @@ READ_BYTES: Final = 1 << 20
 BUFFERED_TICKS: Final = 256
 """Ticks of one feed that are kept here; more stay in Redis."""
 LEAST_TICKS: Final = 16
-"""Ticks of one read and of one move at full speed, however large they are: with fewer, the fields of session data would
-be many and short.
+"""Ticks of one move at full speed, however large they are: with fewer, the fields of session data would be many and
+short.
 """
 HELD_MS: Final = 50
 """How long a wait lasts while there is a hold: one that is removed by hand is noticed after that."""
@@ -228,10 +228,11 @@ class Replay:
         if self._addition is not None:
             reports = keys.reports(self._addition.operation.id)
             cursors[reports] = self._addition.reports_at
-        self._more = False
-        found: Any = self._client.xread(cursors, count=self._portion, block=block_ms or None)
+        self._more, asked = False, self._portion
+        found: Any = self._client.xread(cursors, count=asked, block=block_ms or None)
         for stream, entries in (found or {}).items():
             if stream in feeds:
+                self._more = self._more or len(entries) == asked
                 self._take(feeds[stream], stream.decode(), entries)
             elif stream == keys.commands.encode():
                 for entry, fields in self._timely(keys.commands, entries):
@@ -244,7 +245,6 @@ class Replay:
 
     def _take(self, feed: Feed, key: str, entries: Entries) -> None:
         """Takes what is new in a feed. An entry that is none of ours must not keep it from those that are to come."""
-        self._more = len(entries) == self._portion
         size = sum(len(value) for _, fields in entries for value in fields.values()) // len(entries)
         self._portion = max(1, min(MOST_ENTRIES, READ_BYTES // max(size, 1), 4 * self._portion))
         for entry, fields in entries:
@@ -295,11 +295,12 @@ class Replay:
         reading_ms = self._pace.clock.reading(now_s) if state.stop_ticks is None else None
         if reading_ms is not None:
             target_ms = min(target_ms, reading_ms)
-        fitting = self._ticks_of(self._settings.batch_bytes, self._settings.batch_ticks)
-        most = 1 if reading_ms is not None else fitting
+        most = 1 if reading_ms is not None else self._settings.batch_ticks
         room = self._attendance.room()
-        ticks = self._merge.peek(target_ms, min(most, state.stop_ticks or most, room or most))
-        if self._more and target_ms == frontier_ms and len(ticks) < most and reading_ms is None:
+        wanted = min(most, state.stop_ticks or most, room or most)
+        found = self._merge.peek(target_ms, wanted)
+        ticks = found[: self._fitting(found)]
+        if self._more and target_ms == frontier_ms and len(ticks) == len(found) < wanted and reading_ms is None:
             return 0  # more stands in the feed, and a longer move costs less
         clock_ms = ticks[-1].close_ms if ticks else self._pace.without_bars(state, target_ms, bounds)
         if room == 0 and (clock_ms > state.clock_ms or state.clock_ms >= state.end_ms):
@@ -316,10 +317,15 @@ class Replay:
             return 0
         return self._pace.wait_ms(state, now_s, frontier_ms, bounds, self._merge.next_ms())
 
-    def _ticks_of(self, size: int, most: int) -> int:
-        """How many ticks like the next one are of a size."""
-        each = self._merge.next_bytes()
-        return min(most, max(LEAST_TICKS, size // each)) if each else most
+    def _fitting(self, ticks: Sequence[MergedTick]) -> int:
+        """How many of these ticks one move takes by their size. Later ones may have more symbols than the first."""
+        size = 0
+        for at, (_, parts) in enumerate(ticks):
+            for _, fields in parts:
+                size += sum(map(len, fields.values()))
+            if size > self._settings.batch_bytes and at >= LEAST_TICKS:
+                return at
+        return len(ticks)
 
     def _advance(self, clock_ms: int, ticks: Sequence[Arranged]) -> None:
         state = self._state

@@ -26,8 +26,6 @@ from shared.stretch import entries_of
 from shared.ticks import FeedTick, Fields, window_end
 
 LOG: Final = logging.getLogger(__name__)
-SAMPLED: Final = 16
-"""Ticks at the beginning of a window that say how large one is."""
 WINDOW_MS: Final = DAY_MS
 """Length of a window. Longer than any overlap of two exchanges' sessions needs; short enough to hold in memory."""
 MOST_TICKS: Final = 256
@@ -63,12 +61,11 @@ class Publisher:
         self._history = ""
         self._whole = False
         self._window_ms = 0
-        self._bound = settings.feed_ticks_ahead
-        self._batch = 1
         self._rest_s = IDLE_S / 2
         self._with_bars: deque[int] = deque(maxlen=settings.windows_ahead)  # the starts of the last windows with bars
-        self._ahead = 0
-        self._unreleased: deque[tuple[int, int]] = deque()  # by call the last close time, and how many ticks
+        self._ahead_ticks, self._ahead_bytes = 0, 0
+        # What that is made of, by call or less: the last close time, how many ticks, and their size.
+        self._unreleased: deque[tuple[int, int, int]] = deque()
         self._done = False
 
     @property
@@ -170,9 +167,11 @@ class Publisher:
             self._with_bars.append(self._window_ms)
         last_ms = time_ms(self._last)
         self._ticks = iter([tick for tick in ticks if tick[0] > last_ms])
-        size = max((len(value) for _, fields in ticks[:SAMPLED] for value in fields.values()), default=1)
-        self._bound = max(1, min(self._settings.feed_ticks_ahead, self._settings.feed_bytes_ahead // size))
-        self._batch = max(1, min(MOST_TICKS, CALL_BYTES // size, self._bound))
+        there = [tick for tick in ticks if tick[0] <= last_ms]
+        if there:  # the producer before this one had begun the window
+            for tick in there:
+                self._count(tick[0], 1, _size_of(tick))
+            self._count_released(self._feed.clock_ms())
         return 0
 
     def _is_last_window(self) -> bool:
@@ -180,17 +179,25 @@ class Publisher:
         return end_ms is not None and self._window_ms + WINDOW_MS >= int(end_ms)
 
     def _publish(self, ticks: Iterator[FeedTick]) -> float:
-        if self._ahead >= self._bound:
+        if self._is_far_ahead():
             self._count_released(self._feed.clock_ms())
-            if self._ahead >= self._bound:
+            if self._is_far_ahead():
                 return IDLE_S
-        batch = list(islice(ticks, self._batch))
+        # Each tick counts with its own size: the first ones of a day may have a few symbols, and later ones all.
+        most = min(MOST_TICKS, self._settings.feed_ticks_ahead)
+        most_bytes = min(CALL_BYTES, self._settings.feed_bytes_ahead)
+        batch: list[FeedTick] = []
+        size = 0
+        for tick in islice(ticks, most):
+            batch.append(tick)
+            size += _size_of(tick)
+            if size >= most_bytes:
+                break
         entries = list(entries_of(batch))
         if batch:
-            self._ahead += len(batch)
             self._counted.inc(len(batch))
-            self._unreleased.append((batch[-1][0], len(batch)))
-        if len(batch) < self._batch:
+            self._count(batch[-1][0], len(batch), size)
+        if len(batch) < most and size < most_bytes:
             end_ms = self._window_ms + WINDOW_MS
             entries.append((f"{end_ms}-1", window_end(end_ms, final=False)))
             self._ticks = None
@@ -198,11 +205,28 @@ class Publisher:
         self._append(entries)
         return 0
 
+    def _is_far_ahead(self) -> bool:
+        """Whether as much as may be stands ready in the feed."""
+        settings = self._settings
+        return self._ahead_ticks >= settings.feed_ticks_ahead or self._ahead_bytes >= settings.feed_bytes_ahead
+
+    def _count(self, last_ms: int, ticks: int, size: int) -> None:
+        """Counts ticks that stand in the feed, up to a close time."""
+        self._ahead_ticks += ticks
+        self._ahead_bytes += size
+        self._unreleased.append((last_ms, ticks, size))
+
     def _count_released(self, clock_ms: int) -> None:
-        """Which of the ticks that were published here are still ahead of the clock."""
+        """Which of the ticks that were counted are still ahead of the clock."""
         while self._unreleased and self._unreleased[0][0] <= clock_ms:
-            self._ahead -= self._unreleased.popleft()[1]
+            _, ticks, size = self._unreleased.popleft()
+            self._ahead_ticks -= ticks
+            self._ahead_bytes -= size
 
     def _append(self, entries: list[tuple[str, Fields]]) -> None:
         self._count_released(self._feed.publish(self._last, entries))
         self._last = self._published[self._history] = entries[-1][0]
+
+
+def _size_of(tick: FeedTick) -> int:
+    return sum(map(len, tick[1].values()))
