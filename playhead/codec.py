@@ -73,8 +73,10 @@ class Table:
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """Open, high, low, close and volume, shape (n, 5)."""
-        return values_of(self.frame)
+        """Open, high, low, close and volume, shape (n, 5); read-only, as the frame is."""
+        values = values_of(self.frame)
+        values.flags.writeable = False
+        return values
 
 
 def values_of(frame: Frame) -> NDArray[np.float64]:

@@ -46,8 +46,12 @@ class Group:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """Open, high, low, close and volume of each symbol, shape (n, 5)."""
+        """Open, high, low, close and volume of each symbol, shape (n, 5); read-only."""
         return self.table.values[self.first : self.last]
+
+    def __reduce__(self) -> tuple[type[Group], tuple[object, ...]]:
+        """A group that is pickled or copied goes without the bars of others."""
+        return Group, (self.interval, self.start_ms, self.symbols, Table(self.frame), 0, len(self.symbols))
 
 
 @dataclass(frozen=True)
