@@ -93,6 +93,7 @@ class Scheduler:
                     thread.greenlet.parent = getcurrent()
                     thread.greenlet.throw(Killed)
                     self.current = here
+                thread.over = True  # also where it had not begun
         if self.current is not None and self.current.process is process:
             raise Killed
 
