@@ -1,0 +1,140 @@
+"""A server, the services and consumers as processes of their own, for one measurement."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import IO, Any, Final, Self, cast
+
+from shared.redis_server import RedisServer
+from tests.support.services import Services
+
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+START_TIMEOUT_S: Final = 60.0
+_TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
+
+
+class Rig:
+    """A Redis with an append-only file that is synced every second, and a process for each role that is given.
+
+    All are ready when the block of its `with` is entered, and gone when it is left. `limits` are settings of the
+    services, by the names of `shared.settings.Settings`.
+    """
+
+    def __init__(self, *roles: str, **limits: int) -> None:
+        self._roles = roles
+        self._limits = limits
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            directory = Path(stack.enter_context(TemporaryDirectory(prefix="playhead-bench-")))
+            self.server = stack.enter_context(RedisServer.start())
+            self.services = stack.enter_context(Services(self.server.url, directory, **self._limits))
+            self.services.start(*self._roles)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def worker(self, module: str, *arguments: str) -> Worker:
+        """A process of the measurement itself: `python -m MODULE URL ARGUMENTS`. It is ready when this returns."""
+        return self._stack.enter_context(Worker(module, self.url, *arguments))
+
+    def pids(self) -> dict[str, int]:
+        """The processes by their roles; where there are several of a role the first has the name."""
+        found = {"redis": self.server.pid}
+        for each in self.services.running:
+            found.setdefault(each.role, each.process.pid)
+        return found
+
+
+class Worker:
+    """A process that says when it is ready, begins when it is told to, and answers with one line of JSON."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self._name = module
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=REPOSITORY,
+            text=True,
+        )
+        # Both are pipes.
+        self._input, self._output = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
+        self._expect_ready()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def begin(self) -> None:
+        """Lets it begin."""
+        self._input.write("\n")
+        self._input.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """What it has to say, once it has. Raises `RuntimeError` where it has ended without."""
+        line = self._line()
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def _expect_ready(self) -> None:
+        line = self._line()
+        if line != "ready\n":
+            self._process.kill()
+            raise RuntimeError(f"{self._name} said {line!r} where it should have said that it is ready")
+
+    def _line(self) -> str:
+        line = self._output.readline()
+        if not line:
+            raise RuntimeError(f"{self._name} ended with {self._process.wait()} and without an answer")
+        return line
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Processor time of some processes at a moment, in seconds, that of their children that have ended included."""
+
+    seconds: Mapping[str, float]
+
+    @classmethod
+    def of(cls, pids: Mapping[str, int]) -> Usage:
+        return cls({name: cpu_s(pid) for name, pid in pids.items()})
+
+    def since(self, before: Usage) -> dict[str, float]:
+        return {name: round(now - before.seconds[name], 2) for name, now in self.seconds.items()}
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process, seconds; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / _TICKS_A_SECOND
