@@ -7,14 +7,13 @@ cents and volumes whole hundreds, as they are in files of recorded bars: they co
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,15 +61,11 @@ class DataSet:
         """Bars of all symbols."""
         return self.ticks * self.symbols
 
-    @property
-    def last(self) -> date:
-        """The last trading day."""
-        return _sessions()[self.days - 1].label
-
-    def config(self, *, symbols: int | None = None, **others: object) -> SessionConfig:
-        """A session over all days with all symbols, or with the first ones."""
+    def config(self, *, symbols: int | None = None, days: int | None = None, **others: Any) -> SessionConfig:
+        """A session with all symbols over all days, or with the first ones over the first days."""
         chosen = tuple(map(SymbolConfig, self.names[:symbols]))
-        return SessionConfig(chosen, FIRST, self.last, source=self.parquet(), **others)  # type: ignore[arg-type]
+        last = _sessions()[(days or self.days) - 1].label
+        return SessionConfig(chosen, FIRST, last, source=self.parquet(), **others)
 
     def parquet(self) -> str:
         """The URI of the bars in Parquet files, as the importer lays them out; written where they are not there yet."""
@@ -105,11 +100,6 @@ class DataSet:
 def default_cache() -> Path:
     """Where data sets are kept: below the system's temporary directory."""
     return Path(tempfile.gettempdir()) / "playhead-benchmarks"
-
-
-def clear(cache: Path) -> None:
-    """Deletes all data sets."""
-    shutil.rmtree(cache, ignore_errors=True)
 
 
 def values_of(number: int, ticks: int) -> NDArray[np.float64]:

@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import IO, Any, Final, Self, cast
 
+from benchmarks.dataset import DataSet
+from playhead import Session
 from shared.redis_server import RedisServer
 from tests.support.services import Services
 
@@ -36,9 +38,9 @@ class Rig:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            directory = Path(stack.enter_context(TemporaryDirectory(prefix="playhead-bench-")))
+            self._directory = Path(stack.enter_context(TemporaryDirectory(prefix="playhead-bench-")))
             self.server = stack.enter_context(RedisServer.start())
-            self.services = stack.enter_context(Services(self.server.url, directory, **self._limits))
+            self.services = stack.enter_context(Services(self.server.url, self._directory, **self._limits))
             self.services.start(*self._roles)
             self._stack = stack.pop_all()
         return self
@@ -52,9 +54,17 @@ class Rig:
     def url(self) -> str:
         return self.server.url
 
-    def worker(self, module: str, *arguments: str) -> Worker:
+    def probe(self, module: str, *arguments: str) -> Probe:
         """A process of the measurement itself: `python -m MODULE URL ARGUMENTS`. It is ready when this returns."""
-        return self._stack.enter_context(Worker(module, self.url, *arguments))
+        return self._stack.enter_context(Probe(self._directory / f"{module}.err", module, self.url, *arguments))
+
+    def warm_up(self, cache: Path) -> None:
+        """Has the services serve a session of one symbol and day: what a process does once is not measured."""
+        config = DataSet(1, 1, cache).config()
+        with Session.start("warm-up", config, self.url, wait_s=START_TIMEOUT_S) as session:
+            for _ in session.subscribe(from_start=True):
+                pass
+            session.delete()
 
     def pids(self) -> dict[str, int]:
         """The processes by their roles; where there are several of a role the first has the name."""
@@ -64,18 +74,21 @@ class Rig:
         return found
 
 
-class Worker:
+class Probe:
     """A process that says when it is ready, begins when it is told to, and answers with one line of JSON."""
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    def __init__(self, log: Path, module: str, *arguments: str) -> None:
         self._name = module
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=REPOSITORY,
-            text=True,
-        )
+        self._log = log
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=REPOSITORY,
+                text=True,
+            )
         # Both are pipes.
         self._input, self._output = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
         self._expect_ready()
@@ -113,7 +126,7 @@ class Worker:
     def _line(self) -> str:
         line = self._output.readline()
         if not line:
-            raise RuntimeError(f"{self._name} ended with {self._process.wait()} and without an answer")
+            raise RuntimeError(f"{self._name} ended with {self._process.wait()}, unanswered:\n{self._log.read_text()}")
         return line
 
 

@@ -16,7 +16,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,55 +24,58 @@ from benchmarks import peers, spike
 from benchmarks.dataset import DataSet, default_cache
 from benchmarks.figures import Figure, interleaved, rounded, shown
 from benchmarks.rig import Rig, Usage
+from benchmarks.scale import Scale
 from playhead import Session
 from shared.settings import Settings
 
 SESSION: Final = "throughput"
 CONTENDERS: Final = ("pipeline", "spike", "nautilus", "backtrader")
-BARS_A_SECOND: Final = "bars/s"
+UNIT: Final = "bars/s"
+Run = dict[str, Any]
+"""`rate` in bars a second, and what else is known of a run."""
 BATCH: Final = Settings("", "").batch_ticks
 
 
-@dataclass
-class Throughput:
-    """Runs of all contenders on one data set."""
+def contender(name: str, data: DataSet, scale: Scale) -> Callable[[], Run]:
+    """What makes one run of a contender. Raises `PeersMissing`."""
+    match name:
+        case "pipeline":
+            return lambda: pipeline(data)
+        case "spike":
+            return lambda: one_consumer(spike.run(data, BATCH), data)
+    bars = scale.nautilus_bars if name == "nautilus" else scale.backtrader_bars
+    return lambda: peers.run(name, data, bars)
 
-    data: DataSet
-    consumers: int = 1
-    peer_bars: Mapping[str, int] = field(default_factory=lambda: {"nautilus": 400_000, "backtrader": 60_000})
-    """A peer gets as many of the first ticks as have so many bars: its rate is asked for, and it may take minutes."""
-    details: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def measure(self, names: Sequence[str], runs: int) -> dict[str, Figure]:
-        """Figures of the contenders, and `<name>-with-read` of those that have a first read."""
-        self.details = {name: [] for name in names}
-        values = interleaved({name: partial(self._run, name) for name in names}, runs)
-        found = {}
-        for name, rates in values.items():
-            found[name] = Figure(name, BARS_A_SECOND, rates, {"runs": self.details[name]})
-            with_read = tuple(run["with_read"] for run in self.details[name] if "with_read" in run)
-            if with_read:
-                found[f"{name}-with-read"] = Figure(f"{name}, with the first read", BARS_A_SECOND, with_read)
-        return found
+def compare(contenders: Mapping[str, Callable[[], Run]], data: DataSet, runs: int) -> dict[str, Figure]:
+    """Figures of contenders on a data set, and `<name>-with-read` of those that have a first read."""
+    details: dict[str, list[Run]] = {name: [] for name in contenders}
 
-    def _run(self, name: str) -> float:
-        contenders: dict[str, Callable[[], dict[str, Any]]] = {
-            "pipeline": lambda: pipeline(self.data, self.consumers),
-            "spike": lambda: one_consumer(spike.run(self.data, BATCH), self.data),
-        }
-        run = contenders.get(name, lambda: peers.run(name, self.data, self.peer_bars[name]))()
-        self.details[name].append(run)
+    def rate_of(name: str) -> float:
+        run = contenders[name]()
+        details[name].append(run)
         note = f", CPU s {run['cpu_s']}" if "cpu_s" in run else ""
         print(f"  {name:<12} {shown(run['rate']):>10} bars/s{note}, load {os.getloadavg()[0]:.1f}", flush=True)
         return float(run["rate"])
 
+    values = interleaved({name: partial(rate_of, name) for name in contenders}, runs)
+    size = f"{data.symbols:,} symbols x {data.days} {'day' if data.days == 1 else 'days'}"
+    found = {}
+    for name, rates in values.items():
+        found[name] = Figure(size, UNIT, rates, {"runs": details[name]})
+        with_read = tuple(run["with_read"] for run in details[name] if "with_read" in run)
+        if with_read:
+            found[f"{name}-with-read"] = Figure(f"{size}, with the first read", UNIT, with_read)
+    return found
 
-def pipeline(data: DataSet, consumers: int = 1, **limits: int) -> dict[str, Any]:
+
+def pipeline(data: DataSet, consumers: int = 1, **limits: int) -> Run:
     """One run of Playhead. The rate is that of all consumers together."""
     names = [f"consumer-{number}" for number in range(consumers)]
     config = data.config(expect=tuple(names))
     with Rig("producer", "coordinator", **limits) as rig:
-        following = [rig.worker("benchmarks.consumer", SESSION, name) for name in names]
+        rig.warm_up(data.cache)
+        following = [rig.probe("benchmarks.consumer", SESSION, name) for name in names]
         pids = rig.pids() | {name: each.pid for name, each in zip(names, following, strict=True)}
         before = Usage.of(pids)
         begun_s = time.monotonic()
@@ -91,7 +93,7 @@ def pipeline(data: DataSet, consumers: int = 1, **limits: int) -> dict[str, Any]
     }
 
 
-def one_consumer(answer: Mapping[str, Any], data: DataSet) -> dict[str, Any]:
+def one_consumer(answer: Mapping[str, Any], data: DataSet) -> Run:
     """The rates of what a consumer has seen. Raises `RuntimeError` where that is not everything."""
     expected = (data.ticks, data.bars, round(data.close_sum(), 2))
     seen = (answer["ticks"], answer["bars"], round(answer["closes"], 2))
@@ -105,27 +107,48 @@ def one_consumer(answer: Mapping[str, Any], data: DataSet) -> dict[str, Any]:
     return found | ({"cpu_s": answer["cpu_s"]} if "cpu_s" in answer else {})
 
 
+def measure(scale: Scale) -> dict[str, Figure]:
+    """Figures of many symbols and of few, beside the floor and other engines."""
+    found: dict[str, Figure] = {}
+    for name, size in (("many", scale.many), ("few", scale.few)):
+        data = scale.data(size)
+        contenders = {each: contender(each, data, scale) for each in CONTENDERS}
+        found |= {f"{name}-{key}": figure for key, figure in compare(contenders, data, scale.runs).items()}
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--symbols", type=int, default=500)
-    parser.add_argument("--days", type=int, default=20, help="trading days of minute bars")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--consumers", type=int, default=1, help="of Playhead; the rate is that of all together")
+    parser.add_argument("--symbols", type=at_least_one, default=500)
+    parser.add_argument("--days", type=at_least_one, default=20, help="trading days of minute bars")
+    parser.add_argument("--runs", type=at_least_one, default=5)
+    parser.add_argument("--consumers", type=at_least_one, default=1, help="of Playhead; the rate is that of all")
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=["pipeline", "spike"])
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where data sets are kept")
     parser.add_argument("--json", action="store_true", help="print the details of each run too")
     given = parser.parse_args(arguments)
-    data = DataSet(given.symbols, given.days, given.cache.absolute())
+    scale = Scale(given.cache.absolute())
+    data = scale.data((given.symbols, given.days))
     print(f"{data.symbols} symbols x {data.days} days: {data.bars:,} bars, {BATCH} ticks a batch", flush=True)
-    found = Throughput(data, given.consumers).measure(given.only, given.runs)
+    contenders = {name: contender(name, data, scale) for name in given.only}
+    if given.consumers > 1 and "pipeline" in contenders:
+        contenders["pipeline"] = partial(pipeline, data, given.consumers)
+    found = compare(contenders, data, given.runs)
     for name, figure in found.items():
         low, high = figure.spread
-        against = found.get(name.replace("pipeline", "spike"))
-        ratio = f", {figure.ratio(against):.2f} of the spike" if against and "pipeline" in name else ""
+        floor = found.get(name.replace("pipeline", "spike"))
+        ratio = f", {figure.ratio(floor):.2f} of the spike" if floor and floor is not figure else ""
         print(f"{name:<20} {shown(figure.median):>10} bars/s ({shown(low)} to {shown(high)}){ratio}")
     if given.json:
         print(json.dumps({name: figure.details for name, figure in found.items()}, indent=1))
     return 0
+
+
+def at_least_one(text: str) -> int:
+    """A number of the command line."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 if __name__ == "__main__":
