@@ -14,7 +14,7 @@ FOLDERS := $(wildcard playhead shared producer coordinator workers recorder dash
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: install
 install: $(INSTALLED) ## Set up .venv with what requirements.lock names, and this checkout
@@ -58,6 +58,9 @@ e2e: $(INSTALLED) ## Run the tests that drive real containers; needs a Docker en
 	@$(BIN)/python -m pytest tests/e2e --timeout 300
 
 NO_ENGINE := no Docker engine answers; on Debian and Ubuntu as root: .ci/engine start (or apt-get install docker.io docker-compose debootstrap)
+
+.PHONY: peers
+peers: $(PEERS) ## Set up .venv-peers with the engines that the benchmarks compare with
 
 # ONLY names measurements: `make bench ONLY="throughput delivery"`. The others keep the figures that were recorded last.
 .PHONY: bench

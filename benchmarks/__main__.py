@@ -15,10 +15,10 @@ from typing import Final
 from benchmarks import addition, delivery, footprint, machine, reads, report, scaling, throughput
 from benchmarks.dataset import default_cache
 from benchmarks.figures import Figure
-from benchmarks.peers import PeersMissing
 from benchmarks.record import RECORDED, Measured, Record
 from benchmarks.rig import REPOSITORY
 from benchmarks.scale import Scale
+from playhead.errors import InvalidInput
 
 MEASUREMENTS: Final[Mapping[str, Callable[[Scale], dict[str, Figure]]]] = {
     "throughput": throughput.measure,
@@ -35,6 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}; all by default")
     parser.add_argument("--compare", action="store_true", help="record nothing; print what it is of what was recorded")
     parser.add_argument("--small", action="store_true", help="see that it works: seconds each, and nothing is recorded")
+    parser.add_argument(
+        "--with",
+        dest="sizes",
+        nargs="+",
+        default=(),
+        metavar="NAME=VALUE",
+        help="other sizes than those that are recorded, such as runs=3 many=500x5; nothing is recorded then",
+    )
     parser.add_argument("--tables", action="store_true", help="measure nothing; write the tables and plots anew")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where data sets are kept: 2 GB")
     parser.add_argument("--record", type=Path, default=RECORDED, help="the file of what was recorded")
@@ -46,22 +54,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _publish(recorded)
         return 0
     cache = given.cache.absolute()
-    scale = Scale.small(cache) if given.small else Scale(cache)
+    try:
+        scale = (Scale.small(cache) if given.small else Scale(cache)).changed(given.sizes)
+    except InvalidInput as error:
+        parser.error(str(error))
+    is_recorded = scale == Scale(cache) and not given.compare
     now = Record({})
     for name in given.names or MEASUREMENTS:
-        try:
-            measured = measure(name, scale)
-        except PeersMissing as error:
-            parser.exit(1, f"{error}\n")
+        measured = measure(name, scale)
         now = now.with_one(name, measured)
-        if not given.compare and not given.small:
+        if is_recorded:
             recorded = recorded.with_one(name, measured)
             recorded.save(given.record)
     if given.compare:
         print(report.compared(recorded.figures, now.figures))
     else:
         print(report.report(now, {}))
-        if not given.small:
+        if is_recorded:
             _publish(recorded)
     for line in report.aims(now.figures):
         print(f"not reached: {line}")

@@ -72,10 +72,12 @@ ALL: Final[Mapping[str, tuple[Comparison, ...]]] = {
     "Memory": (
         Comparison("footprint.full-speed", at_most=120),
         Comparison("footprint.one-tick", at_most=200),
-        Comparison("footprint.late", "footprint.early", "the first third", at_most=1.05),
+        Comparison("footprint.redis-late", "footprint.redis-early", "first third", at_most=1.05),
+        Comparison("footprint.processes-late", "footprint.processes-early", "first third", at_most=1.05),
         Comparison("footprint.producer", at_most=100),
         Comparison("footprint.coordinator", at_most=100),
         Comparison("footprint.worker", at_most=100),
+        Comparison("footprint.consumer", at_most=100),
     ),
 }
 """By the headings of the tables. A key is the name of a measurement and that of a figure of it."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from playhead import SessionConfig, SymbolConfig
 from playhead.bars import Bars
+from playhead.errors import InvalidInput
 from playhead.intervals import MINUTE_MS
 from shared.calendars import calendar
 from shared.sources.importer import import_bars
@@ -31,6 +32,8 @@ VERSION: Final = 1
 FIRST, LAST = date(2024, 1, 2), date(2025, 12, 31)
 CALENDAR: Final = "XNYS"
 CENT: Final = 100
+MAX_SYMBOLS: Final = 10_000
+"""As many as have names of the same length: their order is that of their numbers."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,14 @@ class DataSet:
     symbols: int
     days: int
     cache: Path
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidInput` for more days than there are."""
+        known = len(_sessions())
+        if not 1 <= self.days <= known:
+            raise InvalidInput(f"{self.days} trading days are not between 1 and {known}: bars are invented for no more")
+        if not 1 <= self.symbols <= MAX_SYMBOLS:
+            raise InvalidInput(f"{self.symbols} symbols are not between 1 and {MAX_SYMBOLS:,}")
 
     @cached_property
     def names(self) -> tuple[str, ...]:

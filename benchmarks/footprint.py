@@ -19,7 +19,7 @@ from benchmarks.figures import Figure, rounded
 from benchmarks.memory import MIB, resident_mib
 from benchmarks.rig import REPOSITORY, Rig
 from benchmarks.scale import Scale
-from playhead import DayOpened, Session, SessionFinished
+from playhead import DayOpened, Session
 from playhead.connection import connect
 from playhead.keys import Keys
 
@@ -61,36 +61,46 @@ def by_bar(scale: Scale, speed: float | None) -> float:
 
 
 def over_days(scale: Scale) -> dict[str, Figure]:
-    """What Redis takes at the last open and at an earlier one, and each process at most above its imports."""
+    """What Redis and the processes take in the first days and in the last ones, and each process at most above its
+    imports. A symbol is added on each of the first days."""
     symbols, days = scale.kept
     data = scale.data(scale.kept)
     added = list(data.names[-days // 2 :])
-    config = data.config(symbols=symbols - len(added))
+    config = data.config(symbols=symbols - len(added), expect=("reader",))
     redis_mib: list[float] = []
+    processes_mib: list[dict[str, float]] = []
     with Rig("producer", "coordinator", "worker", retained_ticks=KEPT_DAYS * DAY_TICKS) as rig:
-        pids: dict[str, int | str] = {**rig.pids(), "consumer": "self"}
+        reader = rig.probe("benchmarks.consumer", NAME, "reader")
+        pids = rig.pids() | {"consumer": reader.pid}
         del pids["redis"]
-        most = dict.fromkeys(pids, 0.0)
         with Session.start(NAME, config, rig.url, wait_s=TIMEOUT_S) as session, connect(rig.url) as client:
-            for message in session.subscribe("follower", from_start=True):
-                if not isinstance(message, DayOpened | SessionFinished):
+            messages = session.subscribe("watcher", from_start=True)
+            reader.begin()
+            for message in messages:
+                if not isinstance(message, DayOpened):
                     continue
                 redis_mib.append(_dataset_mib(client))
-                most = {role: max(most[role], resident_mib(pid)) for role, pid in pids.items()}
-                if added and isinstance(message, DayOpened):
+                processes_mib.append({role: resident_mib(pid) for role, pid in pids.items()})
+                if added:
                     session.add_symbol(added.pop(), wait=False)
-    steady = redis_mib[KEPT_DAYS + 1 :]
-    third = max(1, len(steady) // 3)
-    what = f"Redis with {symbols} symbols, {KEPT_DAYS} days kept, the {{}} third of {len(steady)} days"
-    found = {
-        "early": Figure(what.format("first"), "MiB", (rounded(median(steady[:third])),), {"all": redis_mib}),
-        "late": Figure(what.format("last"), "MiB", (rounded(median(steady[-third:])),)),
-    }
-    for role, taken in most.items():
-        if role != "consumer":  # that is this process, which has imported much more
-            above = rounded(taken - imports_mib(IMPORTS[role]))
-            found[role] = Figure(f"{role}, {symbols} symbols x {days} days, above its imports", "MiB", (above,))
+    size = f"{symbols} symbols x {days} days"
+    found = _early_and_late(f"data of Redis, {size}, {KEPT_DAYS} days kept", "redis", redis_mib)
+    found |= _early_and_late(f"all processes, {size}", "processes", [sum(day.values()) for day in processes_mib])
+    for role in pids:
+        above = max(day[role] for day in processes_mib) - imports_mib(IMPORTS[role])
+        found[role] = Figure(f"{role}, {size}, at most, above its imports", "MiB", (rounded(above),))
     return found
+
+
+def _early_and_late(what: str, name: str, by_day: list[float]) -> dict[str, Figure]:
+    """The medians of the first and of the last third of the days in which as much is kept as ever."""
+    steady = by_day[KEPT_DAYS + 1 :]
+    third = max(1, len(steady) // 3)
+    early, late = rounded(median(steady[:third])), rounded(median(steady[-third:]))
+    return {
+        f"{name}-early": Figure(f"{what}, first third", "MiB", (early,), {"by day": list(map(rounded, by_day))}),
+        f"{name}-late": Figure(f"{what}, last third", "MiB", (late,)),
+    }
 
 
 def imports_mib(modules: str) -> float:

@@ -52,9 +52,10 @@ class Record:
         return replace(self, measured={**self.measured, name: measured})
 
     def save(self, path: Path = RECORDED) -> None:
-        given = {name: _encoded(each) for name, each in sorted(self.measured.items())}
+        """Writes it, a figure a line."""
+        parts = [f"{_json(name)}: {_encoded(each)}" for name, each in sorted(self.measured.items())]
         fresh = path.with_suffix(".fresh")
-        fresh.write_text(json.dumps(given, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        fresh.write_text("{" + ",\n".join(parts) + "}\n", "utf-8")
         fresh.replace(path)
 
     @property
@@ -63,19 +64,19 @@ class Record:
         return {f"{name}.{key}": of for name, each in self.measured.items() for key, of in each.figures.items()}
 
 
-def _encoded(measured: Measured) -> dict[str, Any]:
-    figures = {
-        key: {"what": of.what, "unit": of.unit, "values": list(of.values), "details": dict(of.details)}
+def _encoded(measured: Measured) -> str:
+    figures = [
+        f"{_json(key)}: "
+        + _json({"what": of.what, "unit": of.unit, "values": list(of.values), "details": dict(of.details)})
         for key, of in measured.figures.items()
-    }
-    return {
-        "date": measured.date,
-        "commit": measured.commit,
-        "machine": dict(measured.machine),
-        "load": measured.load,
-        "lasted_s": measured.lasted_s,
-        "figures": figures,
-    }
+    ]
+    head = {name: _json(getattr(measured, name)) for name in ("date", "commit", "machine", "load", "lasted_s")}
+    parts = [f"{_json(name)}: {value}" for name, value in head.items()]
+    return "{" + ",\n".join([*parts, '"figures": {\n' + ",\n".join(figures) + "}"]) + "}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _measured(given: Mapping[str, Any]) -> Measured:

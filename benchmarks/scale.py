@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from benchmarks.dataset import DataSet
+from playhead.errors import InvalidInput
 
 Size = tuple[int, int]
 """Symbols and trading days."""
@@ -74,5 +76,24 @@ class Scale:
         )
 
     def data(self, size: Size) -> DataSet:
-        """The data set of a size."""
+        """The data set of a size. Raises `InvalidInput` for one that cannot be."""
         return DataSet(*size, self.cache)
+
+    def changed(self, settings: Iterable[str]) -> Self:
+        """The same with others of its fields: `runs=3`, `many=500x5`. Raises `InvalidInput`."""
+        known = {each.name: each.type for each in fields(self) if each.name != "cache"}
+        given: dict[str, Any] = {}
+        for setting in settings:
+            name, _, text = setting.partition("=")
+            if name not in known:
+                raise InvalidInput(f"{setting!r} sets nothing that there is; write name=value, of {', '.join(known)}")
+            parts = text.split("x") if known[name] == "Size" else [text]
+            try:
+                numbers = [float(part) if known[name] == "float" else int(part) for part in parts]
+            except ValueError:
+                numbers = []
+            if len(numbers) != (2 if known[name] == "Size" else 1) or min(numbers) <= 0:
+                form = "a size such as 500x20" if known[name] == "Size" else "a number above 0"
+                raise InvalidInput(f"{setting!r}: {text!r} is not {form}")
+            given[name] = tuple(numbers) if known[name] == "Size" else numbers[0]
+        return replace(self, **given)

@@ -9,8 +9,11 @@ producer is trimmed as the pipeline does, so that both keep as much.
 from __future__ import annotations
 
 import multiprocessing
+import queue
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +33,9 @@ DAY_TICKS: Final = 390
 BAR_BYTES: Final = 46
 """A msgpack array of five float64."""
 FEED, NOTES, STATE = "feed{spike}", "notes{spike}", "state{spike}"
-TIMEOUT_S: Final = 600.0
+TIMEOUT_S: Final = 60.0
+"""For the processes to start, and for one reply of the server."""
+LOOK_S: Final = 1.0
 
 ADVANCE: Final = """
 local n = tonumber(ARGV[1])
@@ -72,11 +77,22 @@ def run(data: DataSet, batch: int) -> dict[str, Any]:
         names = ("redis", "producer", "coordinator", "consumer")
         pids = dict(zip(names, (server.pid, *(process.pid or 0 for process in processes)), strict=True))
         before = Usage.of(pids)
-        found: dict[str, Any] = answers.get(timeout=TIMEOUT_S)
+        found = _answer(answers, processes)
         used = Usage.of(pids).since(before)
         for process in processes:
             process.join()
     return found | {"begun_s": begun_s, "cpu_s": used}
+
+
+def _answer(answers: Queue[dict[str, Any]], processes: Sequence[BaseProcess]) -> dict[str, Any]:
+    """What the consumer has to say. Raises `RuntimeError` where one of the processes has died."""
+    while True:
+        try:
+            return answers.get(timeout=LOOK_S)
+        except queue.Empty:
+            died = [process.exitcode for process in processes if process.exitcode]
+            if died:
+                raise RuntimeError(f"a process ended with {died[0]}; its error stands above") from None
 
 
 def produce(job: Job, start: Barrier, answers: Queue[dict[str, Any]]) -> None:

@@ -26,6 +26,7 @@ from benchmarks.figures import Figure, interleaved, rounded, shown
 from benchmarks.rig import Rig, Usage
 from benchmarks.scale import Scale
 from playhead import Session
+from playhead.errors import PlayheadError
 from shared.settings import Settings
 
 SESSION: Final = "throughput"
@@ -37,12 +38,13 @@ BATCH: Final = Settings("", "").batch_ticks
 
 
 def contender(name: str, data: DataSet, scale: Scale) -> Callable[[], Run]:
-    """What makes one run of a contender. Raises `PeersMissing`."""
+    """What makes one run of a contender. Raises `PeerMissing`."""
     match name:
         case "pipeline":
             return lambda: pipeline(data)
         case "spike":
             return lambda: one_consumer(spike.run(data, BATCH), data)
+    peers.check(name)
     bars = scale.nautilus_bars if name == "nautilus" else scale.backtrader_bars
     return lambda: peers.run(name, data, bars)
 
@@ -108,11 +110,16 @@ def one_consumer(answer: Mapping[str, Any], data: DataSet) -> Run:
 
 
 def measure(scale: Scale) -> dict[str, Figure]:
-    """Figures of many symbols and of few, beside the floor and other engines."""
+    """Figures of many symbols and of few, beside the floor and other engines; one that is not here is left out."""
     found: dict[str, Figure] = {}
     for name, size in (("many", scale.many), ("few", scale.few)):
         data = scale.data(size)
-        contenders = {each: contender(each, data, scale) for each in CONTENDERS}
+        contenders = {}
+        for each in CONTENDERS:
+            try:
+                contenders[each] = contender(each, data, scale)
+            except peers.PeerMissing as error:
+                print(f"  {each} is left out: {error}", flush=True)
         found |= {f"{name}-{key}": figure for key, figure in compare(contenders, data, scale.runs).items()}
     return found
 
@@ -128,9 +135,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the details of each run too")
     given = parser.parse_args(arguments)
     scale = Scale(given.cache.absolute())
-    data = scale.data((given.symbols, given.days))
+    try:
+        data = scale.data((given.symbols, given.days))
+        contenders = {name: contender(name, data, scale) for name in given.only}
+    except PlayheadError as error:
+        parser.error(str(error))
     print(f"{data.symbols} symbols x {data.days} days: {data.bars:,} bars, {BATCH} ticks a batch", flush=True)
-    contenders = {name: contender(name, data, scale) for name in given.only}
     if given.consumers > 1 and "pipeline" in contenders:
         contenders["pipeline"] = partial(pipeline, data, given.consumers)
     found = compare(contenders, data, given.runs)
