@@ -74,8 +74,8 @@ class Standing:
 
 def measure(scale: Scale) -> dict[str, Figure]:
     """Figures of one symbol at a time, one worker, and of many at once, two workers."""
-    one = _additions(scale, 1, 1, scale.additions)
-    many = _additions(scale, WORKERS, scale.added_at_once, scale.runs)
+    one = additions(scale, 1, 1, scale.additions)
+    many = additions(scale, WORKERS, scale.added_at_once, scale.runs)
     size = f"{scale.big[0]} symbols x {scale.big[1]} days"
     held, seen = ([rounded(each[which]) for each in one] for which in (0, 1))
     what = f"one symbol out of {size}, {len(held)} additions"
@@ -92,7 +92,8 @@ def measure(scale: Scale) -> dict[str, Figure]:
     return found
 
 
-def _additions(scale: Scale, workers: int, symbols: int, times: int) -> list[tuple[float, float]]:
+def additions(scale: Scale, workers: int, symbols: int, times: int) -> list[tuple[float, float]]:
+    """`held_ms`, and ms from command to reply, of each of some additions of so many symbols."""
     with Rig("producer", "coordinator", *["worker"] * workers) as rig:
         session = Standing(rig, scale)
         for _ in range(WARM_UPS):

@@ -62,7 +62,20 @@ def by_bar(scale: Scale, speed: float | None) -> float:
 
 def over_days(scale: Scale) -> dict[str, Figure]:
     """What Redis and the processes take in the first days and in the last ones, and each process at most above its
-    imports. A symbol is added on each of the first days."""
+    imports."""
+    redis_mib, processes_mib = by_day(scale)
+    size = f"{scale.kept[0]} symbols x {scale.kept[1]} days"
+    found = _early_and_late(f"data of Redis, {size}, {KEPT_DAYS} days kept", "redis", redis_mib)
+    found |= _early_and_late(f"all processes, {size}", "processes", [sum(day.values()) for day in processes_mib])
+    for role, modules in IMPORTS.items():
+        above = max(day[role] for day in processes_mib) - imports_mib(modules)
+        found[role] = Figure(f"{role}, {size}, at most, above its imports", "MiB", (rounded(above),))
+    return found
+
+
+def by_day(scale: Scale) -> tuple[list[float], list[dict[str, float]]]:
+    """MiB of the data of Redis, and of each process by its role, at each open. A symbol is added on each of the first
+    days."""
     symbols, days = scale.kept
     data = scale.data(scale.kept)
     added = list(data.names[-days // 2 :])
@@ -72,7 +85,6 @@ def over_days(scale: Scale) -> dict[str, Figure]:
     with Rig("producer", "coordinator", "worker", retained_ticks=KEPT_DAYS * DAY_TICKS) as rig:
         reader = rig.probe("benchmarks.consumer", NAME, "reader")
         pids = rig.pids() | {"consumer": reader.pid}
-        del pids["redis"]
         with Session.start(NAME, config, rig.url, wait_s=TIMEOUT_S) as session, connect(rig.url) as client:
             messages = session.subscribe("watcher", from_start=True)
             reader.begin()
@@ -80,16 +92,10 @@ def over_days(scale: Scale) -> dict[str, Figure]:
                 if not isinstance(message, DayOpened):
                     continue
                 redis_mib.append(_dataset_mib(client))
-                processes_mib.append({role: resident_mib(pid) for role, pid in pids.items()})
+                processes_mib.append({role: resident_mib(pids[role]) for role in IMPORTS})
                 if added:
                     session.add_symbol(added.pop(), wait=False)
-    size = f"{symbols} symbols x {days} days"
-    found = _early_and_late(f"data of Redis, {size}, {KEPT_DAYS} days kept", "redis", redis_mib)
-    found |= _early_and_late(f"all processes, {size}", "processes", [sum(day.values()) for day in processes_mib])
-    for role in pids:
-        above = max(day[role] for day in processes_mib) - imports_mib(IMPORTS[role])
-        found[role] = Figure(f"{role}, {size}, at most, above its imports", "MiB", (rounded(above),))
-    return found
+    return redis_mib, processes_mib
 
 
 def _early_and_late(what: str, name: str, by_day: list[float]) -> dict[str, Figure]:

@@ -21,15 +21,16 @@ EARLY: Final = 10
 
 def measure(scale: Scale) -> dict[str, Figure]:
     """Figures of the tenth tick of a day and of the last one, a value a run."""
-    runs = [_run(scale) for _ in range(scale.runs)]
+    runs = [run(scale) for _ in range(scale.runs)]
     what = f"read of the whole day at {{}}, {scale.read_days} days"
     return {
-        "tenth": Figure(what.format("the tenth tick"), "µs", tuple(run[0] for run in runs)),
-        "last": Figure(what.format("the last tick"), "µs", tuple(run[1] for run in runs)),
+        "tenth": Figure(what.format("the tenth tick"), "µs", tuple(tenth for tenth, _ in runs)),
+        "last": Figure(what.format("the last tick"), "µs", tuple(last for _, last in runs)),
     }
 
 
-def _run(scale: Scale) -> tuple[float, float]:
+def run(scale: Scale) -> tuple[float, float]:
+    """What a read takes at the tenth tick of a day and at the last one, microseconds, in one session."""
     data = scale.data(scale.few)
     with Rig("producer", "coordinator") as rig:
         reader = rig.probe("benchmarks.reader", NAME, "reader", data.names[0])
