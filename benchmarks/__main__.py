@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="other sizes than those that are recorded, such as runs=3 many=500x5; nothing is recorded then",
     )
     parser.add_argument("--tables", action="store_true", help="measure nothing; write the tables and plots anew")
-    parser.add_argument("--cache", type=Path, default=default_cache(), help="where data sets are kept: 2 GB")
+    parser.add_argument("--cache", type=Path, default=default_cache(), help="where data sets are kept: 1 GB")
     parser.add_argument("--record", type=Path, default=RECORDED, help="the file of what was recorded")
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.names if name not in MEASUREMENTS]:
