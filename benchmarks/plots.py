@@ -8,12 +8,9 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import figure as drawing
 
-mpl.use("svg")
-
-from matplotlib import pyplot  # the backend is chosen first: none needs a screen
-
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, percentile, shown
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs"
 OURS, OTHERS = "#1f6feb", "#8b949e"
@@ -44,11 +41,10 @@ def draw(figures: Mapping[str, Figure], folder: Path = FOLDER) -> dict[str, str]
     }
     with mpl.rc_context(STYLE):
         for heading, (name, plot) in plots.items():
-            figure, axes = pyplot.subplots(figsize=(7, 3), layout="constrained")
-            if plot(figures, axes):
+            figure = drawing.Figure(figsize=(7, 3), layout="constrained")
+            if plot(figures, figure.subplots()):
                 figure.savefig(folder / name, metadata={"Date": None})
                 drawn[heading] = name
-            pyplot.close(figure)
     return drawn
 
 
@@ -64,10 +60,12 @@ def _throughput(figures: Mapping[str, Figure], axes: Any) -> bool:
         low, high = figure.spread
         around = [[figure.median - low], [high - figure.median]]
         axes.barh(at, figure.median, xerr=around, color=OURS if ours else OTHERS, ecolor="black", capsize=2)
+        axes.annotate(shown(figure.median), (high, at), (6, 0), textcoords="offset points", va="center")
     axes.figure.set_figheight(0.5 + 0.5 * len(bars))
     axes.set_yticks(range(len(bars)), [label for label, _, _ in bars])
-    axes.set_xscale("log")
-    axes.set_xlabel("bars a second, end to end, log scale")
+    axes.margins(x=0.12)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel("bars a second: the median, and the lowest to the highest run")
     return bool(bars)
 
 
@@ -81,13 +79,14 @@ def _delivery(figures: Mapping[str, Figure], axes: Any) -> bool:
 
 
 def _shares(axes: Any, figures: Mapping[str, Figure], lines: Mapping[str, str], what: str) -> bool:
-    """Of all that was measured, which share took at most so long."""
+    """Of all that was measured, which share took at most so long. The axis ends a little after the 99th of 100."""
     known = {label: figures[key].details["all"] for key, label in lines.items() if key in figures}
     for (label, values), color in zip(known.items(), (OURS, OTHERS), strict=False):
         axes.step(np.sort(values), 100 * np.arange(1, len(values) + 1) / len(values), label=label, color=color)
     axes.set_xlabel(what)
     axes.set_ylabel("% at most")
-    axes.set_xlim(left=0)
+    if known:
+        axes.set_xlim(0, 1.2 * max(percentile(values, 99) for values in known.values()))
     axes.grid(axis="y", alpha=0.3)
     if len(known) > 1:
         axes.legend(frameon=False)

@@ -52,6 +52,7 @@ def contender(name: str, data: DataSet, scale: Scale) -> Callable[[], Run]:
 def compare(contenders: Mapping[str, Callable[[], Run]], data: DataSet, runs: int) -> dict[str, Figure]:
     """Figures of contenders on a data set, and `<name>-with-read` of those that have a first read."""
     details: dict[str, list[Run]] = {name: [] for name in contenders}
+    data.close_sum()  # reads the file once: from now on it is in memory for all of them
 
     def rate_of(name: str) -> float:
         run = contenders[name]()
