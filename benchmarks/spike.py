@@ -48,7 +48,10 @@ redis.call('HSET', KEYS[1], 'clock', ARGV[#ARGV - 1])
 
 @dataclass(frozen=True)
 class Job:
-    """What the processes share."""
+    """What the processes share.
+
+    They begin together, and none ends before the processor time of all was looked at.
+    """
 
     url: str
     array: str
@@ -65,20 +68,21 @@ def run(data: DataSet, batch: int) -> dict[str, Any]:
     with RedisServer.start() as server:
         job = Job(server.url, str(data.array()), data.ticks, data.symbols, batch)
         context = multiprocessing.get_context("spawn")
-        start, answers = context.Barrier(4), context.Queue()
+        together, answers = context.Barrier(4), context.Queue()
         processes = [
-            context.Process(target=role, args=(job, start, answers), daemon=True)
+            context.Process(target=role, args=(job, together, answers), daemon=True)
             for role in (produce, coordinate, consume)
         ]
         for process in processes:
             process.start()
-        start.wait(TIMEOUT_S)
+        together.wait(TIMEOUT_S)
         begun_s = time.monotonic()
         names = ("redis", "producer", "coordinator", "consumer")
         pids = dict(zip(names, (server.pid, *(process.pid or 0 for process in processes)), strict=True))
         before = Usage.of(pids)
         found = _answer(answers, processes)
         used = Usage.of(pids).since(before)
+        together.wait(TIMEOUT_S)
         for process in processes:
             process.join()
     return found | {"begun_s": begun_s, "cpu_s": used}
@@ -95,11 +99,11 @@ def _answer(answers: Queue[dict[str, Any]], processes: Sequence[BaseProcess]) ->
                 raise RuntimeError(f"a process ended with {died[0]}; its error stands above") from None
 
 
-def produce(job: Job, start: Barrier, answers: Queue[dict[str, Any]]) -> None:
+def produce(job: Job, together: Barrier, answers: Queue[dict[str, Any]]) -> None:
     server = job.connect()
     values = np.load(job.array, mmap_mode="r")
     server.ping()
-    start.wait(TIMEOUT_S)
+    together.wait(TIMEOUT_S)
     pipe = server.pipeline(transaction=False)
     for first in range(0, job.ticks, DAY_TICKS):
         packed = pack(np.asarray(values[first : first + DAY_TICKS]))
@@ -108,6 +112,7 @@ def produce(job: Job, start: Barrier, answers: Queue[dict[str, Any]]) -> None:
             if len(pipe) == job.batch:
                 pipe.execute()
     pipe.execute()
+    together.wait()
 
 
 def pack(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -121,11 +126,11 @@ def pack(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return packed
 
 
-def coordinate(job: Job, start: Barrier, answers: Queue[dict[str, Any]]) -> None:
+def coordinate(job: Job, together: Barrier, answers: Queue[dict[str, Any]]) -> None:
     server = job.connect()
     sha = server.script_load(ADVANCE)
     keys = [STATE, NOTES, FEED, *(f"bars{{spike}}:S{number:04d}" for number in range(job.symbols))]
-    start.wait(TIMEOUT_S)
+    together.wait(TIMEOUT_S)
     cursor, done = "0", 0
     while done < job.ticks:
         batch = _entries(server.xread({FEED: cursor}, count=job.batch, block=1_000))
@@ -140,12 +145,13 @@ def coordinate(job: Job, start: Barrier, answers: Queue[dict[str, Any]]) -> None
             args += [entry.split(b"-")[0], frame]
         server.evalsha(sha, len(keys), *keys, *args)
         cursor, done = batch[-1][0], done + len(batch)
+    together.wait()
 
 
-def consume(job: Job, start: Barrier, answers: Queue[dict[str, Any]]) -> None:
+def consume(job: Job, together: Barrier, answers: Queue[dict[str, Any]]) -> None:
     server = job.connect()
     server.ping()
-    start.wait(TIMEOUT_S)
+    together.wait(TIMEOUT_S)
     cursor, done, total, first_s = "0", 0, 0.0, 0.0
     while done < job.ticks:
         batch = _entries(server.xread({NOTES: cursor}, count=job.batch, block=1_000))
@@ -158,6 +164,7 @@ def consume(job: Job, start: Barrier, answers: Queue[dict[str, Any]]) -> None:
         cursor, done = batch[-1][0], done + len(batch)
     last_s = time.monotonic()
     answers.put({"first_s": first_s, "last_s": last_s, "ticks": done, "bars": done * job.symbols, "closes": total})
+    together.wait()
 
 
 def _entries(reply: Any) -> Any:
