@@ -14,6 +14,7 @@ from typing import Final
 
 from benchmarks import addition, delivery, footprint, machine, reads, report, scaling, throughput
 from benchmarks.dataset import default_cache
+from benchmarks.ending import ended
 from benchmarks.figures import Figure
 from benchmarks.record import RECORDED, Measured, Record
 from benchmarks.rig import REPOSITORY
@@ -106,4 +107,4 @@ def _commit() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

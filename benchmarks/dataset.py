@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from playhead import SessionConfig, SymbolConfig
 from playhead.bars import Bars
-from playhead.errors import InvalidInput
+from playhead.errors import InvalidInput, SourceError
 from playhead.intervals import MINUTE_MS
 from shared.calendars import calendar
 from shared.sources.importer import import_bars
@@ -82,7 +82,6 @@ class DataSet:
         """The URI of the bars in Parquet files, as the importer lays them out; written where they are not there yet."""
         place = self._place("parquet")
         if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
             import_bars(_Invented(self), f"parquet:{place}", list(self.names), "1m")
         return f"parquet:{place}"
 
@@ -90,14 +89,18 @@ class DataSet:
         """A file of numpy with all values, shape (ticks, symbols, 5); written where it is not there yet."""
         place = self._place("npy")
         if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            fresh = place.with_suffix(f".{os.getpid()}")
             values = np.empty((self.ticks, self.symbols, 5), np.float64)
             for at in range(self.symbols):
                 values[:, at] = values_of(at, self.ticks)
-            with fresh.open("wb") as file:
-                np.save(file, values)
-            fresh.replace(place)
+            fresh = place.with_suffix(f".{os.getpid()}")
+            try:
+                with fresh.open("wb") as file:
+                    np.save(file, values)
+                fresh.replace(place)
+            except OSError as error:
+                raise SourceError(f"{place} cannot be written ({error.strerror})") from error
+            finally:
+                fresh.unlink(missing_ok=True)
         return place
 
     def close_sum(self) -> float:
@@ -105,7 +108,13 @@ class DataSet:
         return float(np.load(self.array(), mmap_mode="r")[:, :, 3].sum())
 
     def _place(self, kind: str) -> Path:
-        return self.cache / f"v{VERSION}" / f"{self.symbols}x{self.days}.{kind}"
+        """Where they are kept. Raises `SourceError` where nothing can be."""
+        folder = self.cache / f"v{VERSION}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SourceError(f"{folder} cannot be made ({error.strerror}); name another place by --cache") from error
+        return folder / f"{self.symbols}x{self.days}.{kind}"
 
 
 def default_cache() -> Path:

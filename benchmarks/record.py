@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from benchmarks.figures import Figure
+from playhead.errors import InvalidInput
 
 RECORDED: Final = Path(__file__).resolve().parent / "recorded.json"
 
@@ -38,13 +39,13 @@ class Record:
 
     @classmethod
     def load(cls, path: Path = RECORDED) -> Self:
-        """What is in a file; nothing where there is none. Raises `ValueError` for a file that is no record."""
+        """What is in a file; nothing where there is none. Raises `InvalidInput` for a file that is no record."""
         if not path.exists():
             return cls({})
         try:
             found = {name: _measured(each) for name, each in json.loads(path.read_text("utf-8")).items()}
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{path} is no record of measurements ({error}); take it away to begin anew") from error
+            raise InvalidInput(f"{path} is no record of measurements ({error}); take it away to begin anew") from error
         return cls(found)
 
     def with_one(self, name: str, measured: Measured) -> Self:

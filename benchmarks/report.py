@@ -9,6 +9,7 @@ from typing import Final
 from benchmarks.comparison import ALL, Comparison
 from benchmarks.figures import Figure, shown
 from benchmarks.record import Record
+from playhead.errors import InvalidInput
 
 DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 BEGIN: Final = "<!-- What stands from here to the end mark is written by `make bench`. -->"
@@ -53,12 +54,12 @@ def aims(figures: Mapping[str, Figure]) -> Iterator[str]:
 
 
 def write(record: Record, plots: Mapping[str, str], document: Path = DOCUMENT) -> None:
-    """Puts the tables between the marks of a document. Raises `ValueError` where it has no such marks."""
+    """Puts the tables between the marks of a document. Raises `InvalidInput` where it has no such marks."""
     text = document.read_text("utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{document} has no place for the tables, between {BEGIN!r} and {END!r}")
+        raise InvalidInput(f"{document} has no place for the tables, between {BEGIN!r} and {END!r}")
     document.write_text(f"{before}{BEGIN}\n\n{report(record, plots)}\n\n{END}{after}", "utf-8")
 
 

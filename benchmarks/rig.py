@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,12 @@ from typing import IO, Any, Final, Self, cast
 
 from benchmarks.dataset import DataSet
 from playhead import Session
-from shared.redis_server import RedisServer
+from shared.redis_server import DIE_WITH_PARENT, RedisServer
 from tests.support.services import Services
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S: Final = 60.0
+LOOK_S: Final = 1.0
 _TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -41,6 +43,7 @@ class Rig:
             self._directory = Path(stack.enter_context(TemporaryDirectory(prefix="playhead-bench-")))
             self.server = stack.enter_context(RedisServer.start())
             self.services = stack.enter_context(Services(self.server.url, self._directory, **self._limits))
+            stack.callback(self._kill)
             self.services.start(*self._roles)
             self._stack = stack.pop_all()
         return self
@@ -50,13 +53,26 @@ class Rig:
     ) -> None:
         self._stack.close()
 
+    def _kill(self) -> None:
+        """Ends the services at once: whether they end well is asked elsewhere."""
+        for each in self.services.running:
+            each.kill()
+        self.services.running.clear()
+
     @property
     def url(self) -> str:
         return self.server.url
 
     def probe(self, module: str, *arguments: str) -> Probe:
         """A process of the measurement itself: `python -m MODULE URL ARGUMENTS`. It is ready when this returns."""
-        return self._stack.enter_context(Probe(self._directory / f"{module}.err", module, self.url, *arguments))
+        log = self._directory / f"{module}.err"
+        return self._stack.enter_context(Probe(log, self._check, module, self.url, *arguments))
+
+    def _check(self) -> None:
+        """Raises `RuntimeError` where a service has died: nobody is to wait for what does not come."""
+        for each in self.services.running:
+            if not each.alive:
+                raise RuntimeError(f"{each.role} ended with {each.process.returncode}:\n{each.log.read_text()}")
 
     def warm_up(self, cache: Path) -> None:
         """Has the services serve a session of one symbol and day: what a process does once is not measured."""
@@ -75,19 +91,28 @@ class Rig:
 
 
 class Probe:
-    """A process that says when it is ready, begins when it is told to, and answers with one line of JSON."""
+    """A process that says when it is ready, begins when it is told to, and answers with one line of JSON.
 
-    def __init__(self, log: Path, module: str, *arguments: str) -> None:
+    On Linux it dies with this one, however that ends.
+    """
+
+    def __init__(self, log: Path, check: Callable[[], None], module: str, *arguments: str) -> None:
+        """`check` is called every now and then while it is waited for, and may raise."""
         self._name = module
         self._log = log
+        self._check = check
+        command = [sys.executable, "-m", module, *arguments]
+        if sys.platform == "linux":
+            command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), *command]
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd=REPOSITORY,
                 text=True,
+                process_group=0,  # a Ctrl-C at the terminal reaches the measurement, which ends it
             )
         # Both are pipes.
         self._input, self._output = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
@@ -124,6 +149,8 @@ class Probe:
             raise RuntimeError(f"{self._name} said {line!r} where it should have said that it is ready")
 
     def _line(self) -> str:
+        while not select.select([self._output], [], [], LOOK_S)[0]:
+            self._check()
         line = self._output.readline()
         if not line:
             raise RuntimeError(f"{self._name} ended with {self._process.wait()}, unanswered:\n{self._log.read_text()}")

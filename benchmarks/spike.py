@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ class Job:
     batch: int
 
     def connect(self) -> redis.Redis:
+        """A client for one of the processes. A Ctrl-C at the terminal is for the measurement, which ends them."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         return redis.Redis.from_url(self.url, socket_timeout=TIMEOUT_S)
 
 

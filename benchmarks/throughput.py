@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from benchmarks import peers, spike
 from benchmarks.dataset import DataSet, default_cache
+from benchmarks.ending import ended
 from benchmarks.figures import Figure, interleaved, rounded, shown
 from benchmarks.rig import Rig, Usage
 from benchmarks.scale import Scale
@@ -163,4 +164,4 @@ def at_least_one(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

@@ -40,7 +40,7 @@ def test_there_may_be_no_record_yet_and_a_file_that_is_none_is_named(tmp_path: P
     path = tmp_path / "recorded.json"
     assert Record.load(path).measured == {}
     path.write_text("[1]")
-    with pytest.raises(ValueError, match=r"recorded\.json is no record of measurements .* take it away"):
+    with pytest.raises(InvalidInput, match=r"recorded\.json is no record of measurements .* take it away"):
         Record.load(path)
 
 
@@ -89,7 +89,7 @@ def test_the_tables_stand_between_the_marks_and_all_else_stays(tmp_path: Path) -
 def test_a_document_without_marks_is_left_alone(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     document.write_text("nothing")
-    with pytest.raises(ValueError, match="has no place for the tables"):
+    with pytest.raises(InvalidInput, match="has no place for the tables"):
         report.write(Record({}), {}, document)
     assert document.read_text() == "nothing"
 
