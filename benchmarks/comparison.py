@@ -50,6 +50,7 @@ ALL: Final[Mapping[str, tuple[Comparison, ...]]] = {
         Comparison("throughput.few-pipeline", "throughput.few-backtrader", "backtrader 1.9.78"),
         Comparison("throughput.few-pipeline-with-read", "throughput.few-spike-with-read", SPIKE),
         Comparison("scaling.wide", "scaling.narrow", "as many bars of fewer symbols", at_least=0.9),
+        Comparison("scaling.wide-with-read", "scaling.narrow-with-read", "as many bars of fewer symbols", at_least=0.9),
         Comparison("scaling.consumers", "scaling.narrow", "one consumer", at_least=2),
     ),
     "The pause of an addition": (
