@@ -26,8 +26,11 @@ from benchmarks.ending import ended
 from benchmarks.figures import Figure, interleaved, rounded, shown
 from benchmarks.rig import Rig, Usage
 from benchmarks.scale import Scale
+from coordinator.batch import ticks_at_once
 from playhead import Session
+from playhead.codec import pack_names
 from playhead.errors import PlayheadError
+from playhead.runs import BAR_BYTES
 from shared.settings import Settings
 
 SESSION: Final = "throughput"
@@ -35,7 +38,6 @@ CONTENDERS: Final = ("pipeline", "spike", "nautilus", "backtrader")
 UNIT: Final = "bars/s"
 Run = dict[str, Any]
 """`rate` in bars a second, and what else is known of a run."""
-BATCH: Final = Settings("", "").batch_ticks
 
 
 def contender(name: str, data: DataSet, scale: Scale) -> Callable[[], Run]:
@@ -44,10 +46,15 @@ def contender(name: str, data: DataSet, scale: Scale) -> Callable[[], Run]:
         case "pipeline":
             return lambda: pipeline(data)
         case "spike":
-            return lambda: one_consumer(spike.run(data, BATCH), data)
+            return lambda: one_consumer(spike.run(data, batch_of(data)), data)
     peers.check(name)
     bars = scale.nautilus_bars if name == "nautilus" else scale.backtrader_bars
     return lambda: peers.run(name, data, bars)
+
+
+def batch_of(data: DataSet) -> int:
+    """The ticks that the coordinator releases by one call of these bars at full speed."""
+    return ticks_at_once(len(pack_names(data.names)) + BAR_BYTES * data.symbols, Settings("", ""))
 
 
 def compare(contenders: Mapping[str, Callable[[], Run]], data: DataSet, runs: int) -> dict[str, Figure]:
@@ -142,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         contenders = {name: contender(name, data, scale) for name in given.only}
     except PlayheadError as error:
         parser.error(str(error))
-    print(f"{data.symbols} symbols x {data.days} days: {data.bars:,} bars, {BATCH} ticks a batch", flush=True)
+    print(f"{data.symbols} symbols x {data.days} days: {data.bars:,} bars, {batch_of(data)} ticks a batch", flush=True)
     if given.consumers > 1 and "pipeline" in contenders:
         contenders["pipeline"] = partial(pipeline, data, given.consumers)
     found = compare(contenders, data, given.runs)

@@ -13,7 +13,7 @@ import redis
 
 from coordinator.addition import Addition, WarmUpFailed
 from coordinator.attendance import Attendance
-from coordinator.batch import runs_of_ticks
+from coordinator.batch import runs_of_ticks, ticks_at_once
 from coordinator.commands import Commands, Incoming
 from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
@@ -49,10 +49,6 @@ READ_BYTES: Final = 1 << 20
 """What one read should bring at most, judged by the size of the entries before."""
 BUFFERED_TICKS: Final = 256
 """Ticks of one feed that are kept here; more stay in Redis."""
-LEAST_TICKS: Final = 16
-"""Ticks of one read and of one move at full speed, however large they are: with fewer, the fields of session data would
-be many and short.
-"""
 HELD_MS: Final = 50
 """How long a wait lasts while there is a hold: one that is removed by hand is noticed after that."""
 WARM_UP: Final = "warm-up"
@@ -295,8 +291,7 @@ class Replay:
         reading_ms = self._pace.clock.reading(now_s) if state.stop_ticks is None else None
         if reading_ms is not None:
             target_ms = min(target_ms, reading_ms)
-        fitting = self._ticks_of(self._settings.batch_bytes, self._settings.batch_ticks)
-        most = 1 if reading_ms is not None else fitting
+        most = 1 if reading_ms is not None else ticks_at_once(self._merge.next_bytes(), self._settings)
         room = self._attendance.room()
         ticks = self._merge.peek(target_ms, min(most, state.stop_ticks or most, room or most))
         if self._more and target_ms == frontier_ms and len(ticks) < most and reading_ms is None:
@@ -315,11 +310,6 @@ class Replay:
             self._finish()
             return 0
         return self._pace.wait_ms(state, now_s, frontier_ms, bounds, self._merge.next_ms())
-
-    def _ticks_of(self, size: int, most: int) -> int:
-        """How many ticks like the next one are of a size."""
-        each = self._merge.next_bytes()
-        return min(most, max(LEAST_TICKS, size // each)) if each else most
 
     def _advance(self, clock_ms: int, ticks: Sequence[Arranged]) -> None:
         state = self._state
