@@ -7,13 +7,14 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PEERS := .venv-peers/.installed
 
 # Checked, formatted and typed; those that are not there yet are left out.
 FOLDERS := $(wildcard playhead shared producer coordinator workers recorder dashboard examples benchmarks tests)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: install
 install: $(INSTALLED) ## Set up .venv with what requirements.lock names, and this checkout
@@ -58,6 +59,18 @@ e2e: $(INSTALLED) ## Run the tests that drive real containers; needs a Docker en
 
 NO_ENGINE := no Docker engine answers; on Debian and Ubuntu as root: .ci/engine start (or apt-get install docker.io docker-compose debootstrap)
 
+.PHONY: peers
+peers: $(PEERS) ## Set up .venv-peers with the engines that the benchmarks compare with
+
+# ONLY names measurements: `make bench ONLY="throughput delivery"`. The others keep the figures that were recorded last.
+.PHONY: bench
+bench: $(INSTALLED) $(PEERS) ## Measure, beside the floor of the design and other engines, and write docs/performance.md
+	@$(BIN)/python -m benchmarks $(ONLY)
+
+.PHONY: bench-compare
+bench-compare: $(INSTALLED) $(PEERS) ## Measure again, and print what it is of what was recorded last
+	@$(BIN)/python -m benchmarks --compare $(ONLY)
+
 .PHONY: check
 check: $(INSTALLED) ## Lint, format and types, changing nothing
 	@$(BIN)/ruff check .
@@ -70,7 +83,8 @@ format: $(INSTALLED) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .
 
 # Starts from the lock that is there, so that only what must change changes. LOCK_FLAGS=--upgrade moves all.
-# The other two are parts of the first, for the image: what runs in it, and what builds it.
+# Two more are parts of the first, for the image: what runs in it, and what builds it. The peers of the benchmarks have
+# an environment of their own.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --custom-compile-command 'make lock'
 
@@ -79,6 +93,7 @@ lock: $(INSTALLED) ## Write requirements*.lock anew from pyproject.toml
 	@$(COMPILE) --all-extras --group dev $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 	@$(COMPILE) --extra server --constraint requirements.lock pyproject.toml -o requirements-server.lock
 	@$(COMPILE) --group build --constraint requirements.lock -o requirements-build.lock
+	@$(COMPILE) --group peers -o requirements-peers.lock
 
 .PHONY: wheel
 wheel: $(INSTALLED) ## Build dist/playhead-*.whl, which holds playhead/ alone
@@ -88,7 +103,7 @@ wheel: $(INSTALLED) ## Build dist/playhead-*.whl, which holds playhead/ alone
 
 .PHONY: clean
 clean: ## Remove .venv and everything that was built
-	@rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-peers dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last: a set-up that was broken off is gone on with. A .venv that works is kept, and one
@@ -98,6 +113,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { $(make_venv); }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The engines that the benchmarks compare with.
+$(PEERS): requirements-peers.lock $(INSTALLED)
+	@$(BIN)/python -m venv --clear .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
 	@touch $@
 
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))

@@ -6,17 +6,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 
+from coordinator.merge import MergedTick
 from coordinator.roster import Released
 from playhead.intervals import interval_ms
 from playhead.runs import BAR_BYTES
+from shared.settings import Settings
 
+LEAST_TICKS: Final = 16
+"""However large they are: with fewer, the fields of session data would be many and short."""
 _BAR = np.dtype(f"V{BAR_BYTES}")
 
 Run = tuple[str, str, int, bytes]
 """Symbol, interval, start of the first bar, packed bars."""
+
+
+def ticks_at_once(tick_bytes: int, settings: Settings) -> int:
+    """How many ticks of this size one move takes at full speed."""
+    return min(settings.batch_ticks, max(LEAST_TICKS, settings.batch_bytes // max(tick_bytes, 1)))
+
+
+def fitting(ticks: Sequence[MergedTick], settings: Settings) -> int:
+    """How many of these ticks one move takes. Later ones may have more symbols than the first."""
+    size = 0
+    for at, (_, parts) in enumerate(ticks):
+        for _, fields in parts:
+            size += sum(map(len, fields.values()))
+        if size > settings.batch_bytes and at >= LEAST_TICKS:
+            return at
+    return len(ticks)
 
 
 def runs_of_ticks(ticks: Sequence[Sequence[Released]]) -> Iterator[Run]:
@@ -31,7 +52,7 @@ def runs_of_ticks(ticks: Sequence[Sequence[Released]]) -> Iterator[Run]:
 
 def _runs(interval: str, groups: Sequence[Released]) -> Iterator[Run]:
     symbols, start_ms, step_ms = groups[0].symbols, groups[0].start_ms, interval_ms(interval)
-    if all(of.symbols is symbols and of.start_ms == start_ms + at * step_ms for at, of in enumerate(groups)):
+    if all(of.symbols == symbols and of.start_ms == start_ms + at * step_ms for at, of in enumerate(groups)):
         # Nobody lacks a bar: one turn of the whole table puts the bars of each symbol side by side.
         table = np.concatenate([group.frame for group in groups]).view(_BAR).reshape(len(groups), len(symbols))
         packed, size = table.T.tobytes(), len(groups) * BAR_BYTES

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from playhead.entries import order
@@ -98,6 +99,11 @@ class Merge:
                 if close_ms <= through_ms:
                     by_time.setdefault(close_ms, []).append((name, fields))
         return [MergedTick(close_ms, tuple(by_time[close_ms])) for close_ms in sorted(by_time)[:most]]
+
+    def next_bytes(self) -> int:
+        """The size of the bars of the next tick that has been read, 0 where there is none."""
+        first = min((feed.ticks[0] for feed in self.feeds.values() if feed.ticks), key=itemgetter(0), default=None)
+        return sum(map(len, first[1].values())) if first is not None else 0
 
     def next_ms(self) -> int | None:
         """The close time of the next tick that has been read."""

@@ -13,12 +13,12 @@ import redis
 
 from coordinator.addition import Addition, WarmUpFailed
 from coordinator.attendance import Attendance
-from coordinator.batch import runs_of_ticks
+from coordinator.batch import fitting, runs_of_ticks, ticks_at_once
 from coordinator.commands import Commands, Incoming
 from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
 from coordinator.memory import Memory
-from coordinator.merge import Feed, Merge, MergedTick
+from coordinator.merge import Feed, Merge
 from coordinator.meters import Meters
 from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.opening import open_session
@@ -49,10 +49,6 @@ READ_BYTES: Final = 1 << 20
 """What one read should bring at most, judged by the size of the entries before."""
 BUFFERED_TICKS: Final = 256
 """Ticks of one feed that are kept here; more stay in Redis."""
-LEAST_TICKS: Final = 16
-"""Ticks of one move at full speed, however large they are: with fewer, the fields of session data would be many and
-short.
-"""
 HELD_MS: Final = 50
 """How long a wait lasts while there is a hold: one that is removed by hand is noticed after that."""
 WARM_UP: Final = "warm-up"
@@ -295,11 +291,11 @@ class Replay:
         reading_ms = self._pace.clock.reading(now_s) if state.stop_ticks is None else None
         if reading_ms is not None:
             target_ms = min(target_ms, reading_ms)
-        most = 1 if reading_ms is not None else self._settings.batch_ticks
+        most = 1 if reading_ms is not None else ticks_at_once(self._merge.next_bytes(), self._settings)
         room = self._attendance.room()
         wanted = min(most, state.stop_ticks or most, room or most)
         found = self._merge.peek(target_ms, wanted)
-        ticks = found[: self._fitting(found)]
+        ticks = found[: fitting(found, self._settings)]
         if self._more and target_ms == frontier_ms and len(ticks) == len(found) < wanted and reading_ms is None:
             return 0  # more stands in the feed, and a longer move costs less
         clock_ms = ticks[-1].close_ms if ticks else self._pace.without_bars(state, target_ms, bounds)
@@ -316,16 +312,6 @@ class Replay:
             self._finish()
             return 0
         return self._pace.wait_ms(state, now_s, frontier_ms, bounds, self._merge.next_ms())
-
-    def _fitting(self, ticks: Sequence[MergedTick]) -> int:
-        """How many of these ticks one move takes by their size. Later ones may have more symbols than the first."""
-        size = 0
-        for at, (_, parts) in enumerate(ticks):
-            for _, fields in parts:
-                size += sum(map(len, fields.values()))
-            if size > self._settings.batch_bytes and at >= LEAST_TICKS:
-                return at
-        return len(ticks)
 
     def _advance(self, clock_ms: int, ticks: Sequence[Arranged]) -> None:
         state = self._state

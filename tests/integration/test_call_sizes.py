@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
+from coordinator.batch import LEAST_TICKS
 from coordinator.move import Move
-from coordinator.replay import LEAST_TICKS
 from coordinator.store import Store
 from playhead.config import ALL_HOURS, SessionConfig, SymbolConfig
 from producer.feed import MainFeed
