@@ -92,6 +92,8 @@ class Supervisor:
                     pass  # RQ takes it for an end where the signal finds it inside its loop, and not right beside it
                 finally:
                     self._listen()
+                    # The server may hang or have been replaced: the next job is not to wait for that one's reply.
+                    sessions.connection_pool.disconnect()
             self._stopping.wait(AGAIN_S)
         LOG.info("stopped")
         gc.freeze()  # as in every service: the end must not take seconds

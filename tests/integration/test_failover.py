@@ -104,6 +104,23 @@ def test_a_failover_to_a_replica_in_step_ends_no_role_and_loses_nothing(failover
         assert failover.said(role, "has lost") == [], role
 
 
+def test_no_job_waits_for_a_master_that_hangs_after_another_one_has_taken_its_place(failover: Failover) -> None:
+    """A worker keeps its connections from job to job; one that leads to the old master may not cost the next addition
+    the time of a reply."""
+    system, old = failover.system, failover.watched.master
+    system.start("RIVN")
+    assert system.cli("data", "add-symbol", "AAPL").code == 0
+    failover.watched.wait_in_step()
+    os.kill(old.pid, signal.SIGSTOP)
+    try:
+        failover.watched.wait_failed_over()
+        outcome = system.cli("data", "add-symbol", "MSFT")
+    finally:
+        os.kill(old.pid, signal.SIGCONT)
+    assert outcome.code == 0, outcome.err
+    assert failover.said("worker", "is given up") == []
+
+
 @pytest.mark.parametrize("watched", [(LAG_MS,)], indirect=True)
 def test_what_a_replica_had_not_seen_is_said_by_who_knew_it_and_the_session_goes_on_from_what_is_there(
     failover: Failover,
