@@ -164,11 +164,11 @@ LAST = (SessionFinished, SessionStopped, SessionFailure)
 
 def decode(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Message:
     """A notification as a message. Raises `Malformed` for what does not follow the protocol."""
-    entry, clock_ms = _place(entry_id)
     kind = fields.get(TYPE)
     if kind == TICK:
-        cuts = _cut_tick(entry_id, fields).cuts
-        return Tick(entry, clock_ms, _groups(cuts, _table_of(cuts), 0))
+        tick = _cut_tick(entry_id, fields)
+        return Tick(tick.entry, tick.clock_ms, _groups(tick.cuts, _table_of(tick.cuts), 0))
+    entry, clock_ms = _place(entry_id)
     try:
         match kind:
             case b"symbol-added":
