@@ -65,6 +65,8 @@ class Consumer:
         self._patience = patience
         self.lead: int | None = None
         self.cursor = self._take_name(from_start)
+        while not place.is_settled():  # what is kept may begin later than all that was known
+            self.cursor = self._take_name(from_start)
         self._heartbeat = Heartbeat(url, keys, name, self.holder)
 
     def check(self) -> None:

@@ -74,6 +74,13 @@ class Place:
         state, _ = self._patience.get(self._look)
         self.check(state)
 
+    def is_settled(self) -> bool:
+        """Before anything is read: whether no epoch has begun since the last look. A position that was found between
+        two looks with the same epochs is there in the last of them."""
+        _, now = self._patience.get(self._look)
+        before, self._epochs = self._epochs, now
+        return before == now
+
     def kept_of(self, entry: str, epoch: str) -> str | None:
         """The last notification that is still there of those up to one that was read in an epoch; `None` for all."""
         at = next((at for at, (each, _) in enumerate(self._epochs) if each == epoch), -1)

@@ -1,4 +1,4 @@
-"""After an outage everybody's last heartbeat is old: nobody is dropped for that."""
+"""After an outage all heartbeats are old, and another coordinator goes on: nobody is dropped or sent away for that."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import date
 import pytest
 
 from playhead.config import SessionConfig, SymbolConfig
+from playhead.consumer import Consumer
 from playhead.messages import ConsumerDropped
 from playhead.session import Session
 from tests.support.in_process import InProcess
@@ -83,3 +84,23 @@ def test_one_that_has_left_is_not_waited_for(session: InProcess, redis_url: str)
     begun_s = time.monotonic()
     session.run(lambda: dropped(session), "the one that left to be dropped")
     assert time.monotonic() - begun_s < 3
+
+
+def test_who_takes_a_name_while_the_coordinator_changes_has_lost_nothing(
+    session: InProcess, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take some seconds until a name is free. What is kept may then begin later than the new epoch."""
+    take_name = Consumer._take_name
+    looked_ms: list[int] = []
+
+    def taken_late(self: Consumer, from_start: bool) -> str:
+        if not looked_ms:
+            looked_ms.append(session.clock_ms())
+            session.take_over()
+            for stop in ("12:00", "12:30", "13:00"):  # before each what is too much by then is forgotten
+                session.run_until(stop)
+        return take_name(self, from_start)
+
+    monkeypatch.setattr(Consumer, "_take_name", taken_late)
+    with Session(session.keys.session, redis_url) as reader, reader.subscribe("c", from_start=True) as items:
+        assert looked_ms[0] + 60_000 < next(items).clock_ms <= session.clock_ms()
