@@ -118,13 +118,13 @@ export default {
       if (this.head.added_ms !== null && this.head.caught > 0) {
         const at = Math.min(this.head.caught, this.rows.length - 1);
         marks.push({ xAxis: at, lineStyle: { color: ACCENT, type: "solid", width: 1 },
-          label: { position: "insideEndTop", rotate: 0, formatter: `added ${this.time.format(this.head.added_ms)}`, color: ACCENT, fontSize: 11, distance: [6, 4], align: "left" } });
+          label: { position: "end", align: "right", offset: [-6, 20], formatter: `added ${this.time.format(this.head.added_ms)}`, color: ACCENT, fontSize: 11 } });
       }
       return { symbol: "none", silent: true, animation: false, data: marks };
     },
     area() {
       const caught = this.head.caught;
-      const data = caught > 0 ? [[{ xAxis: 0 }, { xAxis: Math.min(caught, this.rows.length) - 1 }]] : [];
+      const data = caught > 0 ? [[{ xAxis: 0 }, { xAxis: Math.min(caught, this.rows.length - 1) }]] : [];
       return { silent: true, animation: false, itemStyle: { color: SHADE }, data };
     },
     label(start) {

@@ -19,9 +19,10 @@ from playhead.times import to_ms
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """A worker as RQ lists it: what it does, the job it has, when it last showed life (UTC milliseconds)."""
+    """A worker as RQ lists it: its process, what it does, its job, when it last showed life (UTC milliseconds)."""
 
     name: str
+    place: str
     state: str
     job: str
     seen_ms: int | None
@@ -59,6 +60,7 @@ def _state(worker: BaseWorker) -> WorkerState:
         seen = seen.replace(tzinfo=UTC)
     return WorkerState(
         str(worker.name),
+        f"{worker.hostname or '?'}:{worker.pid or '?'}",
         str(worker.get_state()),
         str(worker.get_current_job_id() or ""),
         None if seen is None else to_ms(seen),

@@ -56,7 +56,8 @@ class Judge:
         if origin is None:
             needs_one = kind == "websocket" or method not in _READS
             return "a request without an origin changes nothing here" if needs_one else None
-        if urlsplit(origin).scheme not in ("http", "https") or urlsplit(origin).netloc.lower() != host.lower():
+        scheme, _, place = origin.partition("://")
+        if scheme not in ("http", "https") or place.lower() != host.lower():
             return f"a page of {origin[:80]!r} has no business here"
         return None
 
@@ -71,14 +72,12 @@ class Judge:
 
 def is_own_name(host: str) -> bool:
     """Whether a header `Host` names this machine as itself: localhost, or an address that only it can reach."""
-    name = urlsplit(f"//{host}").hostname if "@" not in host else None
-    if name is None:
+    if "@" in host:
         return False
-    if name == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:  # no address
         return False
 
 

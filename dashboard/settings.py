@@ -16,6 +16,7 @@ from shared.redis_server import LOOPBACK
 USUAL_PORT: Final = 8765
 PREFIX: Final = "PLAYHEAD_DASHBOARD_"
 _LAST_PORT: Final = 65_535
+_LAST_DESCRIPTOR: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,15 @@ class PageSettings:
         """Reads the environment. Raises `InvalidInput` for what cannot be, or is not safe."""
         given = os.environ if environment is None else environment
         named = {name: given.get(f"{PREFIX}{name}", "") for name in ("HOST", "TOKEN", "USER", "PASSWORD")}
-        host = LOOPBACK if named["HOST"] in ("", "localhost") else named["HOST"]
+        fd = _number(f"{PREFIX}FD", given.get(f"{PREFIX}FD", ""), _LAST_DESCRIPTOR)
+        # A socket that comes from the process that started this one is for this machine alone.
+        host = LOOPBACK if fd is not None or named["HOST"] in ("", "localhost") else named["HOST"]
         access = _access(named["TOKEN"], named["USER"], named["PASSWORD"])
         made = access is None and given.get(f"{PREFIX}RANDOM_TOKEN", "") not in ("", "0", "false")
         if made:
             access = Access(secrets.token_urlsafe(2 * SHORTEST_TOKEN))
         port = _number(f"{PREFIX}PORT", given.get(f"{PREFIX}PORT", ""), _LAST_PORT)
-        found = cls(host, port, _number(f"{PREFIX}FD", given.get(f"{PREFIX}FD", ""), 1 << 20), access, made)
+        found = cls(host, port, fd, access, made)
         if access is None and not found.is_local:
             raise InvalidInput(
                 f"whoever sees the page can change sessions, and {host} can be reached from other machines: set "

@@ -76,7 +76,7 @@ class WorkersPanel:
             [
                 Row(
                     each.name,
-                    (each.name[-12:], each.job or each.state, "" if each.seen_ms is None else wall_text(each.seen_ms)),
+                    (each.place, each.job or each.state, "" if each.seen_ms is None else wall_text(each.seen_ms)),
                 )
                 for each in farm.workers
             ]
@@ -88,7 +88,7 @@ class JournalPanel:
 
     def __init__(self) -> None:
         with panel("Journal", "journal"):
-            columns = (("Clock", ""), ("Done", "wide"), ("Outcome", "wide"))
+            columns = (("Clock", ""), ("Done", ""), ("Outcome", "wide"))
             self._rows = Rows("Journal", columns, "Nothing was done yet")
         with panel("How long the clock stood", "pauses"):
             self._none = Text("none")

@@ -15,7 +15,7 @@ from dashboard.symbol_rows import receipt_lines, symbol_rows
 from playhead.errors import PlayheadError
 
 _COLUMNS: Final = (("Symbol", ""), ("From", ""), ("Bars", "number"), ("Start", "number"), ("Last", "number"))
-_RECEIPT: Final = Action("receipt", "Receipt of", "\N{CIRCLED LATIN SMALL LETTER I}")
+_RECEIPT: Final = Action("receipt", "Receipt of", "i")
 _REMOVE: Final = Action("remove", "Remove", "\N{MULTIPLICATION SIGN}")
 
 
@@ -61,8 +61,8 @@ class SymbolsPanel:
         except PlayheadError as error:
             self._symbols.error = said(error)
         else:
-            self._symbols.error = outcome.error
             self._symbols.set_value(", ".join(outcome.refused))
+            self._symbols.error = outcome.error  # last: another value is taken for a mended one
         finally:
             self._button.props["loading"] = False
             self._hurry()

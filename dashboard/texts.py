@@ -35,7 +35,7 @@ def wall_text(moment_ms: int) -> str:
 
 def hold_text(hold: HoldView) -> str:
     """Who, and since when: `paused by hand since 20:14:03`."""
-    since = "" if hold.since_ms is None else f", since {'' if hold.exact else 'before '} {wall_text(hold.since_ms)}"
+    since = "" if hold.since_ms is None else f", since {'' if hold.exact else 'before '}{wall_text(hold.since_ms)}"
     return f"{hold.who}{since}"
 
 

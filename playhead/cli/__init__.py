@@ -16,7 +16,7 @@ from playhead.errors import PlayheadError
 __all__ = ["app", "main"]
 
 BROKEN_PIPE_CODE = 1
-_ORDER = ("up", "session", "data", "watch", "verify", "producer", "coordinator", "worker", "recorder")
+_ORDER = ("up", "session", "data", "watch", "verify", "producer", "coordinator", "worker", "recorder", "dashboard")
 
 
 class _Commands(TyperGroup):

@@ -35,6 +35,7 @@ COMMANDS = [
     "producer",
     "coordinator",
     "worker",
+    "dashboard",
 ]
 
 

