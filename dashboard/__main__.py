@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Final
 
-from dashboard.server import Page
+from dashboard.place import listening_socket
 from dashboard.settings import PageSettings
 from playhead.errors import InvalidInput
 from shared.logs import configure
@@ -19,10 +19,15 @@ def main() -> int:
     """Serves the page until it is told to stop. Returns the exit code: 1 where it cannot be served as it was told."""
     configure("dashboard")
     try:
-        return Page(Settings.from_environment(), PageSettings.from_environment()).run()
+        settings, page = Settings.from_environment(), PageSettings.from_environment()
+        listening = listening_socket(page)
     except InvalidInput as error:
         LOG.error("%s", error)
         return 1
+    with listening:
+        from dashboard.server import Page  # takes seconds: what is wrong is said before that
+
+        return Page(settings, page).run(listening)
 
 
 if __name__ == "__main__":

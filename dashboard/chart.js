@@ -4,6 +4,9 @@ import { echarts } from "nicegui-echart";
 
 const DRAW_MS = 100; // no more than ten draws a second
 const BAR_PX = 6;
+const LABEL_PX = 80;
+const MINUTE_MS = 60000;
+const STEPS = [1, 5, 10, 15, 30, 60, 120, 240, 720, 1440]; // minutes between two times below the chart
 const UP = "#26a69a", DOWN = "#ef5350", TEXT = "#8a95a3", LINE = "#1d242d", ACCENT = "#e0a63c", SHADE = "rgba(224, 166, 60, 0.07)";
 
 export default {
@@ -19,6 +22,7 @@ export default {
     this.drawnAt = 0;
     this.chart = echarts.init(this.$refs.canvas, null, { renderer: "canvas" });
     this.chart.on("updateAxisPointer", (event) => this.point(event.axesInfo?.[0]?.value));
+    this.chart.on("datazoom", () => this.head && this.later());
     this.$refs.canvas.addEventListener("mouseleave", () => this.point(undefined));
     this.resizing = new ResizeObserver(() => this.chart.resize());
     this.resizing.observe(this.$refs.canvas);
@@ -40,6 +44,9 @@ export default {
       } else {
         this.rows = this.rows.concat(update.bars);
       }
+      this.later();
+    },
+    later() {
       if (!this.timer) this.timer = setTimeout(this.draw, Math.max(0, this.drawnAt + DRAW_MS - Date.now()));
     },
     draw() {
@@ -73,6 +80,7 @@ export default {
     options(rows, from, to) {
       this.drawn = rows.length;
       const starts = rows.map((row) => row[0]);
+      const isRound = this.rounds(from, to);
       const label = (value) => this.label(Number(value));
       const last = rows.at(-1);
       const axis = { type: "category", data: starts, boundaryGap: true, axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } } };
@@ -84,7 +92,7 @@ export default {
         ],
         xAxis: [
           { ...axis, axisLabel: { show: false }, axisPointer: { label: { show: false } } },
-          { ...axis, gridIndex: 1, axisLabel: { color: TEXT, fontSize: 11, formatter: label, hideOverlap: true }, axisPointer: { label: { formatter: (p) => label(p.value) } } },
+          { ...axis, gridIndex: 1, axisLabel: { color: TEXT, fontSize: 11, formatter: label, hideOverlap: true, interval: (at, start) => isRound(Number(start)) }, axisPointer: { label: { formatter: (p) => label(p.value) } } },
         ],
         yAxis: [
           { scale: true, position: "right", splitNumber: 6, axisLine: { show: false }, axisTick: { show: false },
@@ -107,6 +115,15 @@ export default {
         ],
       };
       return option;
+    },
+    rounds(from, to) {
+      // Round times, as many as there is room for.
+      const many = Math.max(2, this.$refs.canvas.clientWidth / LABEL_PX);
+      const span = this.rows.length > 1 ? (this.rows[to][0] - this.rows[from][0]) / MINUTE_MS : 1;
+      const step = STEPS.find((minutes) => span / minutes <= many) ?? STEPS.at(-1);
+      const [hour, minute] = this.rows.length ? this.time.format(this.rows[to][0]).split(":").map(Number) : [0, 0];
+      const offset = hour * 60 + minute - (this.rows.length ? Math.floor(this.rows[to][0] / MINUTE_MS) : 0);
+      return (start) => start % MINUTE_MS === 0 && (start / MINUTE_MS + offset) % step === 0;
     },
     lines(last) {
       const marks = [];

@@ -11,7 +11,7 @@ export default {
         <tbody>
           <tr v-for="row in rows" :key="row.key" :class="row.kind" :data-key="row.key" :tabindex="pickable ? 0 : undefined"
               @click="pickable && $emit('pick', row.key)" @keydown.enter="pickable && $emit('pick', row.key)">
-            <td v-for="(column, at) in columns" :class="column.kind" :title="column.kind === 'wide' ? row.cells[at] : undefined"><a
+            <td v-for="(column, at) in columns" :class="column.kind" :title="row.cells[at]"><a
               v-if="at === 0 && row.href" :href="row.href">{{ row.cells[at] }}</a><template v-else>{{ row.cells[at] }}</template></td>
             <td v-if="acts" class="act"><button v-for="act in row.actions" :key="act[0]" :aria-label="act[1] + ' ' + row.key"
               :title="act[1]" :class="act[0]" @click.stop="$emit('act', [row.key, act[0]])" @keydown.enter.stop>{{ act[2] }}</button></td>

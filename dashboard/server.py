@@ -18,11 +18,10 @@ from nicegui import core, ui
 from dashboard.followers import Followers
 from dashboard.gate import SIGN_IN, Gate, Judge
 from dashboard.pages import add_pages
-from dashboard.settings import USUAL_PORT, PageSettings
+from dashboard.place import address
+from dashboard.settings import PageSettings
 from dashboard.sign_in import SignIn
-from shared.free_port import PortTaken
 from shared.health import Progress
-from shared.listening import listen, listen_anywhere
 from shared.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
@@ -34,6 +33,10 @@ RECONNECT_S: Final = 10.0
 MESSAGES_KEPT: Final = 200
 """What such a browser is sent once more."""
 _SERVING: Final = "page"
+_SIGN: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#141a21"/>'
+    '<path d="M8 1v14" stroke="#e0a63c"/><path d="M2 6h3v6H2zM11 4h3v5h-3z" fill="#26a69a"/></svg>'
+)
 
 
 class Page:
@@ -44,50 +47,27 @@ class Page:
         self._page = page
         self._followers = Followers(settings.redis_url, settings.queue_url)
 
-    def run(self) -> int:
-        """Serves until SIGTERM or SIGINT. Returns the exit code. Raises `PortTaken`, `InvalidInput`."""
-        with self._socket() as listening:
-            application = Gate(self._application(), Judge(self._page.access, self._page.is_local))
-            config = uvicorn.Config(
-                application,
-                ws="wsproto",
-                lifespan="on",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=DRAIN_S,
-            )
-            server = uvicorn.Server(config)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, _ignore)  # uvicorn raises it once more when it has ended well
-            LOG.info("page at %s", self._address(listening))
-            server.run(sockets=[listening])
+    def run(self, listening: socket.socket) -> int:
+        """Serves on a socket until SIGTERM or SIGINT. Returns the exit code."""
+        application = Gate(self._application(), Judge(self._page.access, self._page.is_local))
+        config = uvicorn.Config(
+            application,
+            ws="wsproto",
+            lifespan="on",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+        server = uvicorn.Server(config)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _ignore)  # uvicorn raises it once more when it has ended well
+        LOG.info("page at %s", address(self._page, listening))
+        server.run(sockets=[listening])
         LOG.info("stopped")
         gc.freeze()  # as in every service: the end must not take seconds
         return 0 if server.started else 1
-
-    def _socket(self) -> socket.socket:
-        page = self._page
-        if page.fd is not None:
-            return socket.socket(fileno=page.fd)
-        if page.port is not None:
-            return listen(page.port, page.host)
-        try:
-            return listen(USUAL_PORT, page.host)
-        except PortTaken:
-            LOG.info("port %s is taken by another process; taking a free one", USUAL_PORT)
-            return listen_anywhere(page.host)
-
-    def _address(self, listening: socket.socket) -> str:
-        host, port, *_ = listening.getsockname()
-        shown = f"[{host}]" if ":" in host else host
-        made = (
-            f"{SIGN_IN.removeprefix('/')}?token={self._page.access.secret}"
-            if self._page.made and self._page.access
-            else ""
-        )
-        return f"http://{shown}:{port}/{made}"
 
     def _application(self) -> FastAPI:
         application = FastAPI(lifespan=self._living, openapi_url=None, docs_url=None, redoc_url=None)
@@ -98,6 +78,7 @@ class Page:
         ui.run_with(
             application,
             title="Playhead",
+            favicon=_SIGN,
             dark=True,
             tailwind=False,
             reconnect_timeout=RECONNECT_S,

@@ -40,8 +40,8 @@ class SessionPage:
                 self._clock = Text("clock")
                 self._date = Text("date")
                 self._controls = Controls(name, url, self._hurry)
-            self._notice = Text("notice").props("role=status")
             with ui.element("div").classes("ph-body"):
+                self._notice = Text("notice").props("role=status")
                 with ui.element("div").classes("ph-main"):
                     with (
                         ui.element("div").classes("ph-intervals").props('role=group aria-label="Interval"') as self._bar

@@ -24,6 +24,7 @@ from tests.support.waiting import wait_until
 
 TIMEOUT_S = 30.0
 STOP_S = 5.0
+LOOK_S = 0.05  # a page is not asked more often
 DESKTOP = (1280, 800)
 _SAID = re.compile(r"page at (http://\S+)")
 
@@ -172,7 +173,7 @@ class Shown:
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Waits until the page shows something."""
         try:
-            wait_until(condition, TIMEOUT_S, what)
+            wait_until(condition, TIMEOUT_S, what, LOOK_S)
         except AssertionError as error:
             raise AssertionError(f"{error}; the page shows:\n{self.page.inner_text('body')}") from None
 
