@@ -37,6 +37,18 @@ def test_what_is_read_is_as_of_the_clock_and_is_read_again_when_it_moves(system:
     assert [deed.op for deed in look.read([RIVN]).deeds] == ["step"]
 
 
+def test_a_glance_has_the_clock_and_the_bars(system: System, look: Look) -> None:
+    first = look.read([RIVN])
+    assert look.glance([RIVN]) is first
+    assert system.cli("session", "step").code == 0
+    wait_until(lambda: look.glance([RIVN]) is not first, TIMEOUT_S, "a step")
+    then = look.glance([RIVN])
+    assert then.info is not None
+    assert then.info.clock_ms == NOON_MS + MINUTE_MS
+    assert then.series[RIVN].bars == recorded("RIVN", until_ms=NOON_MS + MINUTE_MS)
+    assert then.settled is first.settled, "the table stays as it was read"
+
+
 def test_while_symbols_are_added_what_was_there_stays_and_then_all_is_there(
     system: System, look: Look, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
