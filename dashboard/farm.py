@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
@@ -50,8 +51,10 @@ def read_farm(url: str) -> Farm:
             workers = Worker.all(connection=client, serializer=JSONSerializer)
             queued = Queue(JOBS_QUEUE, connection=client, serializer=JSONSerializer).count
             return Farm(tuple(sorted(map(_state, workers), key=lambda each: each.name)), queued)
-    except PlayheadError as error:
-        return Farm(problem=str(error))
+    except (PlayheadError, RedisError, ValueError, TypeError, AttributeError, KeyError) as error:
+        # Not only a server that is away: another hand may have written what RQ keeps there.
+        known = isinstance(error, PlayheadError)
+        return Farm(problem=str(error) if known else f"the workers cannot be read: {type(error).__name__}: {error}")
 
 
 def _state(worker: BaseWorker) -> WorkerState:

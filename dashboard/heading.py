@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from dashboard.holds import USER, WARM_UP
 from dashboard.scene import Scene
 from playhead.info import OVER, SessionInfo
-from playhead.times import full_clock_text, full_text, local
+from playhead.times import full_clock_text, local
 
 CATCHING_UP: Final = "catching up"
 CATCHING_UP_TEXT: Final = (
@@ -29,7 +30,6 @@ class Heading:
     date: str
     zone: str
     speed: str
-    ends: str
     veiled: bool
     notice: str
     alarm: bool
@@ -42,7 +42,7 @@ def heading_of(scene: Scene) -> Heading:
     info = scene.info
     if info is None:
         status = GONE if scene.gone else AWAY if scene.problem else ""
-        return Heading(status, "--:--:--", "", "", "", "", True, scene.problem or "", True, True, False)
+        return Heading(status, "--:--:--", "", "", "", True, scene.problem or "", True, True, False)
     notice, alarm = _notice(scene, info)
     status = info.status if info.active or info.status in OVER else CATCHING_UP
     return Heading(
@@ -51,12 +51,11 @@ def heading_of(scene: Scene) -> Heading:
         date=_date(info),
         zone=info.zone,
         speed=info.speed,
-        ends="" if info.end_ms is None else full_text(info.end_ms, info.zone)[:16],
         veiled=not info.active or scene.problem is not None,
         notice=notice,
         alarm=alarm,
         is_over=info.status in OVER,
-        is_paused="user" in info.holds,
+        is_paused=USER in info.holds,
     )
 
 
@@ -75,7 +74,7 @@ def _notice(scene: Scene, info: SessionInfo) -> tuple[str, bool]:
     if info.recording_error:
         return f"not recorded: {info.recording_error}", True
     if not info.active and info.status not in OVER:
-        return (CATCHING_UP_TEXT if scene.settled is not None else WARMING_TEXT), False
+        return (WARMING_TEXT if WARM_UP in info.holds else CATCHING_UP_TEXT), False
     if info.waiting_for:
         return f"The clock waits for {', '.join(info.waiting_for)}.", False
     if info.expected:

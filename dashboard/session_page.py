@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from dashboard.charts import Candles
-from dashboard.controls import Controls
+from dashboard.controls import SPEEDS, Controls
 from dashboard.followers import Followers, Watching
 from dashboard.heading import heading_of
 from dashboard.parts import Text
@@ -69,7 +69,8 @@ class SessionPage:
             heading = heading_of(scene)
             self._status.say(heading.status, f"is-{heading.status.replace(' ', '-')}" if heading.status else "")
             self._clock.say(heading.clock)
-            self._date.say(f"{heading.date} · {heading.zone}" if heading.date else "")
+            odd = [f"speed {heading.speed}"] if heading.speed not in ("", *SPEEDS) else []
+            self._date.say(" · ".join([heading.date, heading.zone, *odd]) if heading.date else "")
             self._notice.say(heading.notice, "alarm" if heading.alarm else "")
             self._controls.show(heading)
             self._page.classes(

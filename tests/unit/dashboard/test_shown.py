@@ -66,7 +66,8 @@ def test_while_symbols_are_added_what_was_there_is_veiled_and_a_notice_says_why(
     head = heading_of(Scene(replace(INFO, active=False), INFO))
     assert (head.status, head.veiled, head.alarm) == ("catching up", True, False)
     assert "being caught up" in head.notice
-    assert "history" in heading_of(Scene(replace(INFO, active=False), None)).notice
+    assert "being caught up" in heading_of(Scene(replace(INFO, active=False), None)).notice
+    assert "history" in heading_of(Scene(replace(INFO, active=False, holds=("warm-up",)), None)).notice
 
 
 @pytest.mark.parametrize(
