@@ -51,6 +51,7 @@ def update_of(shown: Shown | None, series: Series, zone: str) -> tuple[Shown, Up
         "all": True,
         "symbol": bars.symbol,
         "interval": bars.interval,
+        "step_ms": interval_ms(bars.interval),
         "zone": zone,
         "bars": rows(bars, begin),
         "caught": caught(bars, begin, series.added_ms),

@@ -92,7 +92,7 @@ export default {
         ],
         xAxis: [
           { ...axis, axisLabel: { show: false }, axisPointer: { label: { show: false } } },
-          { ...axis, gridIndex: 1, axisLabel: { color: TEXT, fontSize: 11, formatter: label, hideOverlap: true, interval: (at, start) => isRound(Number(start)) }, axisPointer: { label: { formatter: (p) => label(p.value) } } },
+          { ...axis, gridIndex: 1, axisLabel: { color: TEXT, fontSize: 11, formatter: label, hideOverlap: true, interval: isRound }, axisPointer: { label: { formatter: (p) => label(p.value) } } },
         ],
         yAxis: [
           { scale: true, position: "right", splitNumber: 6, axisLine: { show: false }, axisTick: { show: false },
@@ -119,11 +119,12 @@ export default {
     rounds(from, to) {
       // Round times, as many as there is room for.
       const many = Math.max(2, this.$refs.canvas.clientWidth / LABEL_PX);
-      const span = this.rows.length > 1 ? (this.rows[to][0] - this.rows[from][0]) / MINUTE_MS : 1;
+      const span = ((to - from + 1) * this.head.step_ms) / MINUTE_MS;
       const step = STEPS.find((minutes) => span / minutes <= many) ?? STEPS.at(-1);
       const [hour, minute] = this.rows.length ? this.time.format(this.rows[to][0]).split(":").map(Number) : [0, 0];
       const offset = hour * 60 + minute - (this.rows.length ? Math.floor(this.rows[to][0] / MINUTE_MS) : 0);
-      return (start) => start % MINUTE_MS === 0 && (start / MINUTE_MS + offset) % step === 0;
+      const span_of = (at) => Math.floor((this.rows[at][0] / MINUTE_MS + offset) / step);
+      return (at) => at === 0 || span_of(at) !== span_of(at - 1); // the first bar of each hour, say
     },
     lines(last) {
       const marks = [];
