@@ -8,8 +8,9 @@ from typing import Final
 
 from dashboard.gate import SIGN_IN
 from dashboard.settings import USUAL_PORT, PageSettings
-from shared.free_port import PortTaken
+from shared.free_port import PortTaken, address_of
 from shared.listening import listen, listen_anywhere
+from shared.redis_server import LOOPBACK
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -28,8 +29,12 @@ def listening_socket(page: PageSettings) -> socket.socket:
 
 
 def address(page: PageSettings, listening: socket.socket) -> str:
-    """What to open. A token that was made here is a part of it: nobody could know it otherwise."""
+    """What to open, on this machine where it is served at all addresses. A token that was made here is a part of it:
+    nobody could know it otherwise.
+    """
     host, port, *_ = listening.getsockname()
+    if address_of(host).is_unspecified:
+        host = "::1" if ":" in host else LOOPBACK
     shown = f"[{host}]" if ":" in host else host
     made = f"{SIGN_IN}?token={page.access.secret}" if page.made and page.access is not None else "/"
     return f"http://{shown}:{port}{made}"
