@@ -77,6 +77,29 @@ def test_the_clock_is_played_paused_stepped_sped_up_run_to_a_time_and_stopped(sy
     assert done[:5] == ["step 1", "step 10", "speed 600", "resume", "pause"], done
 
 
+def test_the_keys_that_a_replay_has_elsewhere_do_the_same_here_and_not_where_something_is_typed(
+    system: System, browser: Browser
+) -> None:
+    session = system.start("RIVN", run_until="10:00")
+    session.set_speed(60)
+    page = browser.session(system.name)
+    keyboard = page.page.keyboard
+    keyboard.press("ArrowRight")
+    page.until(lambda: page.text("clock") == "10:01:00" and page.text("status") == "paused", "a step")
+    keyboard.press("Space")
+    page.until(lambda: page.text("status") == "running", "the clock to run")
+    keyboard.press("Space")
+    page.until(lambda: page.text("status") == "paused", "the clock to stand")
+    clock = page.text("clock")
+    page.field("Add symbols").focus()
+    keyboard.type(" a b ")
+    keyboard.press("ArrowRight")
+    page.press("Step")
+    page.until(lambda: page.text("clock") != clock, "the one step that was asked for")
+    wait_until(lambda: "step 1" in page.rows("Journal")[0][1], TIMEOUT_S, "the step in the journal")
+    assert [row[1] for row in reversed(page.rows("Journal"))][1:] == ["step 1", "resume", "pause", "step 1"]
+
+
 def test_an_added_symbol_is_there_with_its_whole_history_at_once_and_never_with_a_part_of_it(
     system: System, browser: Browser, gate: Gate
 ) -> None:
