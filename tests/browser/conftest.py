@@ -31,9 +31,11 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
-    """One browser for the whole run."""
+    """One browser for each file. Playwright keeps an event loop running in this thread as long as it is there, beside
+    which no other test could have its own.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         lacking("no chromium on PATH; on Debian as root: apt-get install chromium")

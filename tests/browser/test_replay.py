@@ -35,7 +35,7 @@ def test_a_session_is_started_from_the_form_and_its_errors_stand_there(system: S
     page.type("Date", DAY)
     page.page.wait_for_url(f"**/session/{system.name}**")
     page.until(lambda: page.text("clock") == "10:00:00" and page.text("status") == "paused", "10:00")
-    assert info_of(Session(system.name, system.url)).status == "paused"
+    assert system.client.hget(system.keys().state, "status") == b"paused"
     page.page.goto(page.page.url.partition("/session/")[0])
     page.until(lambda: any(row[0] == system.name for row in page.rows("Sessions")), "the session in the list")
     (row,) = (row for row in page.rows("Sessions") if row[0] == system.name)
