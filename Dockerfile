@@ -1,4 +1,4 @@
-# One image for every role: `playhead producer`, `coordinator`, `worker`, the command line, the examples.
+# One image for every role: `playhead producer`, `coordinator`, `worker`, `dashboard`, the command line, the examples.
 #
 #     docker build -t playhead .
 #     docker build -t playhead --build-arg PYTHON_IMAGE=<any image with python3 (3.11 or later) and its venv module> .
@@ -27,6 +27,7 @@ COPY producer /app/producer
 COPY coordinator /app/coordinator
 COPY workers /app/workers
 COPY recorder /app/recorder
+COPY dashboard /app/dashboard
 COPY examples /app/examples
 RUN python3 -m compileall -q /app
 

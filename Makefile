@@ -24,7 +24,7 @@ demo: $(INSTALLED) ## Replay a day and add a symbol in the middle of it
 	@$(BIN)/python -m examples.demo
 
 .PHONY: test
-test: $(INSTALLED) ## Run the tests: unit, integration, properties, faults
+test: $(INSTALLED) ## Run the tests: unit, integration, properties, faults, browser
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # Each of these processes has a server and services of its own. Tests wait for processes more than they compute.

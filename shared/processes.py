@@ -27,6 +27,7 @@ _POLL_S = 0.02
 class _Child:
     name: str
     command: Sequence[str]
+    sockets: Sequence[int] = ()
     process: subprocess.Popen[bytes] | None = None
     started_s: float = 0.0
     backoff_s: float = field(default_factory=lambda: FIRST_BACKOFF_S)
@@ -45,9 +46,9 @@ class Processes:
         self._environment = os.environ | environment
         self._children: list[_Child] = []
 
-    def start(self, name: str, command: Sequence[str]) -> None:
-        """Starts a child. The program is named by its full path."""
-        child = _Child(name, command)
+    def start(self, name: str, command: Sequence[str], sockets: Sequence[int] = ()) -> None:
+        """Starts a child. The program is named by its full path. It has these sockets of ours under their numbers."""
+        child = _Child(name, command, sockets)
         self._children.append(child)
         self._launch(child)
 
@@ -99,7 +100,9 @@ class Processes:
         if sys.platform == "linux":
             command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), *command]
         child.started_s = time.monotonic()
-        child.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=self._environment, process_group=0)
+        child.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, env=self._environment, process_group=0, pass_fds=child.sockets
+        )
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What tests share: one real server, session names of their own, the recorded bars.
+"""What tests share: one real server, the services, session names of their own, the recorded bars.
 
 What a test needs and this machine lacks skips the test with the reason; with `CI=true` it fails it.
 `PLAYHEAD_TEST_REDIS_URL` takes a running server in place of one started here, `PLAYHEAD_REAL_BARS` another
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -17,8 +18,9 @@ import pytest
 from hypothesis import Phase, settings
 
 from shared.redis_server import RedisServer, ServerMissing
+from tests.support.services import Services
 from tests.support.sessions import own_sessions
-from tests.support.system import next_database
+from tests.support.system import System, next_database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEARCH = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -97,3 +99,26 @@ def real_bars() -> Path:
     if not place.is_dir():
         lacking(f"no recorded bars in {place}; set PLAYHEAD_REAL_BARS to their folder")
     return place
+
+
+@pytest.fixture(scope="session")
+def services(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """A coordinator, a producer, two workers and a recorder for the whole run.
+
+    They use the next database of the server: sessions that other tests write by hand are not theirs to serve.
+    """
+    with Services(next_database(redis_url), tmp_path_factory.mktemp("services")) as running:
+        running.start("coordinator", "producer", "worker", "worker", "recorder")
+        yield running
+
+
+@pytest.fixture
+def system(services: Services, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
+    """The running services, and session names for this test. What it kills is started again after it."""
+    with (
+        own_sessions(services.url, request.node.nodeid) as name,
+        closing(System(services, name, tmp_path)) as system,
+    ):
+        services.wait_ready()
+        yield system
+        services.heal()

@@ -28,6 +28,7 @@ _MODULES: Final = {
     "coordinator": "services",
     "worker": "services",
     "recorder": "services",
+    "dashboard": "services",
 }
 """Each command and its module, in the order in which help shows them."""
 

@@ -61,6 +61,13 @@ def post(session: Session, command: Command, command_id: str | None) -> Reply:
         return Commander(client, Keys(session.name)).post(command, command_id)
 
 
+def need_page() -> None:
+    """Raises `PlayheadError` where the web page or what it is made with is absent."""
+    need("shared", "dashboard")
+    if importlib.util.find_spec("nicegui") is None:
+        raise PlayheadError("the web page needs NiceGUI, which is not installed here; install the extra `server`")
+
+
 def need(*packages: str) -> None:
     """Raises `PlayheadError` where a package of the services is absent, as in an installed wheel."""
     absent = [package for package in packages if importlib.util.find_spec(package) is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -10,17 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import shared
-from playhead.cli.options import URL_VARIABLE, info_of
+from playhead.cli.options import URL_VARIABLE, info_of, need_page
 from playhead.cli.output import print_line, print_note
 from playhead.cli.services import METRICS_PORT_VARIABLE
 from playhead.cli.stopping import Stopped, StopSignals
 from playhead.cli.summary import dated_text, trouble_text
 from playhead.config import SessionConfig
 from playhead.connection import shown_url
-from playhead.errors import InvalidInput, RedisUnavailable, SessionExists, SessionNotFound
+from playhead.errors import InvalidInput, PlayheadError, RedisUnavailable, SessionExists, SessionNotFound
 from playhead.names import check_session
 from playhead.session import Session
 from shared.free_port import is_taken
+from shared.listening import listen, listen_anywhere
 from shared.processes import Processes
 from shared.redis_server import LOOPBACK, PortTaken, RedisServer, ServerFailed
 from shared.settings import Settings
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 SERVICES: Final = {"producer": "producer", "coordinator": "coordinator", "worker": "workers"}
 RECORDER: Final = "recorder"
+PAGE: Final = "dashboard"
+PAGE_SOCKET: Final = "PLAYHEAD_DASHBOARD_FD"
 USUAL_PORT: Final = 6379
 START_TIMEOUT_S: Final = 30.0
 CHECK_S: Final = 0.2
@@ -42,9 +46,16 @@ class Running:
     """One session with all that it needs."""
 
     def __init__(
-        self, name: str, given: SessionConfig, url: str | None, port: int | None, data_dir: Path | None
+        self,
+        name: str,
+        given: SessionConfig,
+        url: str | None,
+        port: int | None,
+        data_dir: Path | None,
+        page_port: int | None,
     ) -> None:
-        """Starts nothing. Without `url` it runs a Redis of its own, on `port`, its data in `data_dir`.
+        """Starts nothing. Without `url` it runs a Redis of its own, on `port`, its data in `data_dir`. The web page is
+        at `page_port` or another one, and there is none without it.
 
         Raises `InvalidInput` for settings that the services would refuse.
         """
@@ -54,6 +65,7 @@ class Running:
         self._url = url
         self._port = port
         self._data_dir = data_dir
+        self._page_port = page_port
         self._shown: tuple[str, str] = ("", "")
         self._there: dict[str, str] = {}
         self._unrecorded: str | None = None
@@ -88,11 +100,17 @@ class Running:
             self._url = self._server.url
         print_line(f"redis: {shown_url(self._url)}")
         print_line(f"in another terminal: export {URL_VARIABLE}={shown_url(self._url)}")
-        processes = stack.enter_context(Processes(self._environment(self._url)))
+        page = self._page(stack)
+        environment = self._environment(self._url)
+        if page is not None:
+            environment[PAGE_SOCKET] = str(page.fileno())
+        processes = stack.enter_context(Processes(environment))
         services = SERVICES if self._given.record is None else {**SERVICES, RECORDER: RECORDER}
         for name, module in services.items():
             # -P: a folder or file of this name where the user happens to be is not the service.
             processes.start(name, [sys.executable, "-P", "-m", module])
+        if page is not None:
+            processes.start(PAGE, [sys.executable, "-P", "-m", PAGE], [page.fileno()])
         session = stack.enter_context(self._session(self._url))
         return session, processes
 
@@ -106,6 +124,25 @@ class Running:
                 pass  # by somebody who was faster
         print_line(f"port {USUAL_PORT} is taken by another process; taking a free one")
         return RedisServer.start(directory=self._data_dir)
+
+    def _page(self, stack: ExitStack) -> socket.socket | None:
+        """The socket of the web page. It is ours, so that its port stays the same when its process has to be started
+        again, and nobody else takes it meanwhile.
+        """
+        if self._page_port is None:
+            return None
+        try:
+            need_page()
+        except PlayheadError as error:
+            print_line(f"no web page: {error}")
+            return None
+        try:
+            listening = stack.enter_context(listen(self._page_port, LOOPBACK))
+        except PortTaken:
+            print_line(f"port {self._page_port} is taken by another process; taking a free one for the web page")
+            listening = stack.enter_context(listen_anywhere(LOOPBACK))
+        print_line(f"web page: http://{LOOPBACK}:{listening.getsockname()[1]}/session/{self._name}")
+        return listening
 
     def _revive(self) -> None:
         """Starts the embedded Redis again where it has died. What it had is in its append-only file."""

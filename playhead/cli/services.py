@@ -1,4 +1,4 @@
-"""`playhead producer`, `coordinator`, `worker`, `recorder`: one role each, in this process."""
+"""`playhead producer`, `coordinator`, `worker`, `recorder`, `dashboard`: one role each, in this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Annotated, Final
 
 import typer
 
-from playhead.cli.options import QUEUE_URL_VARIABLE, URL_VARIABLE, QueueUrl, Url, need
+from playhead.cli.options import QUEUE_URL_VARIABLE, URL_VARIABLE, QueueUrl, Url, need, need_page
+
+PAGE: Final = "PLAYHEAD_DASHBOARD_"
+"""What the variables of the page begin with."""
 
 METRICS_PORT_VARIABLE: Final = "PLAYHEAD_METRICS_PORT"
 METRICS_HOST_VARIABLE: Final = "PLAYHEAD_METRICS_HOST"
@@ -47,6 +50,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: playhead coordinator --url redis://10.0.0.5:6379/0")(coordinator)
     app.command(epilog="Example: playhead worker --queue-url redis://10.0.0.5:6379/0")(worker)
     app.command(epilog="Example: playhead recorder --url redis://10.0.0.5:6379/0")(recorder)
+    app.command(epilog="Example: playhead dashboard --port 8765")(dashboard)
 
 
 def producer(
@@ -90,6 +94,45 @@ def recorder(
 ) -> None:
     """Run a recorder: it writes the ticks of sessions with --record to Parquet files."""
     _run("recorder", url, None, metrics_port, metrics_host, log_format)
+
+
+def dashboard(
+    host: Annotated[
+        str | None,
+        typer.Option("--host", envvar=f"{PAGE}HOST", help="IP address to serve it at, else 127.0.0.1: this machine."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=1, max=65_535, envvar=f"{PAGE}PORT", help="Port, else 8765 or a free one."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", envvar=f"{PAGE}TOKEN", help="Let in only who knows it. Better set in the environment."),
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", envvar=f"{PAGE}USER", help="The same by user and password.")
+    ] = None,
+    password: Annotated[
+        str | None,
+        typer.Option("--password", envvar=f"{PAGE}PASSWORD", help="The password. Better set in the environment."),
+    ] = None,
+    random_token: Annotated[
+        bool,
+        typer.Option("--random-token", envvar=f"{PAGE}RANDOM_TOKEN", help="Make a token if none is given, and log it."),
+    ] = False,
+    url: Url = None,
+    queue_url: QueueUrl = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = None,
+    log_format: LogFormat = None,
+) -> None:
+    """Run the web page: all sessions on the server in a browser."""
+    need_page()
+    given = {"HOST": host, "PORT": port, "TOKEN": token, "USER": user, "PASSWORD": password}
+    os.environ |= {f"{PAGE}{name}": str(value) for name, value in given.items() if value is not None}
+    if random_token:
+        os.environ[f"{PAGE}RANDOM_TOKEN"] = "1"
+    _run("dashboard", url, queue_url, metrics_port, metrics_host, log_format)
 
 
 def _run(

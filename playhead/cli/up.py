@@ -33,11 +33,17 @@ def up(
         Path | None,
         typer.Option("--data-dir", file_okay=False, help="Where the embedded Redis keeps its data, else nowhere."),
     ] = None,
+    dashboard_port: Annotated[
+        int,
+        typer.Option("--dashboard-port", min=1, max=65_535, help="Port of the web page; where taken, a free one."),
+    ] = 8765,
+    dashboard: Annotated[bool, typer.Option("--dashboard/--no-dashboard", help="Serve the web page too.")] = True,
     url: Url = None,
 ) -> None:
     """Run everything for one session in this terminal, until Ctrl-C.
 
-    Redis too, unless --url or PLAYHEAD_REDIS_URL names one. A finished session stays readable until the end.
+    Redis too, unless --url or PLAYHEAD_REDIS_URL names one, and the web page. A finished session stays readable until
+    the end.
     """
     if url and (redis_port is not None or data_dir is not None):
         raise InvalidInput(
@@ -47,4 +53,4 @@ def up(
     need("shared", "producer", "coordinator", "workers", *(["recorder"] if given.record else []))
     from playhead.cli.running import Running
 
-    raise typer.Exit(Running(name, given, url, redis_port, data_dir).run())
+    raise typer.Exit(Running(name, given, url, redis_port, data_dir, dashboard_port if dashboard else None).run())

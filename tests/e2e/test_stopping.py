@@ -56,7 +56,7 @@ def test_a_producer_whose_source_hangs_ends_all_the_same(story: Story) -> None:
     story.stack.wait_healthy("producer")
 
 
-@pytest.mark.parametrize("role", ["producer", "coordinator", "worker"])
+@pytest.mark.parametrize("role", ["producer", "coordinator", "worker", "dashboard"])
 def test_a_role_that_stands_still_is_unhealthy(story: Story, role: str) -> None:
     container = story.stack.containers(role)[0]
     assert container.check() == 0

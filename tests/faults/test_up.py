@@ -35,7 +35,7 @@ def port() -> int:
 def up(port: int, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Said]]:
     """The command, and what it has said so far."""
     log = tmp_path / "up.log"
-    arguments = ["up", "--id", "up", "--symbols", "RIVN", "--date", "2025-07-02", "--speed", "600"]
+    arguments = ["up", "--id", "up", "--symbols", "RIVN", "--date", "2025-07-02", "--speed", "600", "--no-dashboard"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PLAYHEAD_")}
     with log.open("wb") as output:
         process = subprocess.Popen(

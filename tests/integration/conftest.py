@@ -1,40 +1,14 @@
-"""What the tests of the whole system share: the services, as real processes."""
+"""What the tests of the whole system share: the logs of the services, where one fails."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from tests.support.services import Services
-from tests.support.sessions import own_sessions
-from tests.support.system import System, next_database
-
-
-@pytest.fixture(scope="session")
-def services(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """A coordinator, a producer, two workers and a recorder for the whole run.
-
-    They use the next database of the server: sessions that other tests write by hand are not theirs to serve.
-    """
-    with Services(next_database(redis_url), tmp_path_factory.mktemp("services")) as running:
-        running.start("coordinator", "producer", "worker", "worker", "recorder")
-        yield running
-
-
-@pytest.fixture
-def system(services: Services, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    """The running services, and session names for this test. What it kills is started again after it."""
-    with (
-        own_sessions(services.url, request.node.nodeid) as name,
-        closing(System(services, name, tmp_path)) as system,
-    ):
-        services.wait_ready()
-        yield system
-        services.heal()
+from tests.support.system import System
 
 
 @pytest.hookimpl(wrapper=True)

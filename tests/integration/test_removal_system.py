@@ -66,7 +66,7 @@ def test_a_consumer_that_was_killed_before_a_removal_still_sees_the_symbol_up_to
 
 def test_up_says_what_was_removed_and_what_came_again(system: System) -> None:
     options = ["--symbols", "AAPL,RIVN", "--date", DAY, "--source", "sample:", "--run-until", "12:06"]
-    running = system.begin_cli("up", "--id", system.name, *options, "--url", system.url)
+    running = system.begin_cli("up", "--id", system.name, *options, "--no-dashboard", "--url", system.url)
     wait_until(lambda: system.client.hget(system.keys().state, "status") == b"paused", TIMEOUT_S, "12:06")
     shown = []
     assert running.process.stdout is not None

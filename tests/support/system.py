@@ -201,9 +201,9 @@ def run_on_at_noon(session: Session) -> None:
     assert session.resume().result["holds"] == []
 
 
-def recorded(symbol: str, interval: str = "1m") -> Bars:
-    """What the source has of the day's regular hours."""
-    return open_source("sample:").get_bars(symbol, interval, OPEN_MS, CLOSE_MS)
+def recorded(symbol: str, interval: str = "1m", until_ms: int = CLOSE_MS) -> Bars:
+    """What the source has of the day's regular hours, or of a part of them."""
+    return open_source("sample:").get_bars(symbol, interval, OPEN_MS, until_ms)
 
 
 def published(client: redis.Redis, keys: Keys) -> bool:

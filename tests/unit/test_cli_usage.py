@@ -37,6 +37,7 @@ COMMANDS = [
     "producer",
     "coordinator",
     "worker",
+    "dashboard",
 ]
 
 

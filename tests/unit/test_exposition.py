@@ -117,7 +117,7 @@ def test_a_wrong_option_is_refused_in_one_line(option: str, value: str, error: s
 def test_the_services_of_one_terminal_do_not_fight_for_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAYHEAD_METRICS_PORT", "9464")
     given = SessionConfig((SymbolConfig("RIVN"),), date=DAY, end=DAY)
-    environment = Running("demo", given, None, None, None)._environment("redis://127.0.0.1:1/0")
+    environment = Running("demo", given, None, None, None, None)._environment("redis://127.0.0.1:1/0")
     assert environment["PLAYHEAD_METRICS_PORT"] == ""
 
 

@@ -25,5 +25,5 @@ def test_the_roles_in_containers_serve_metrics_to_their_network_alone() -> None:
     assert "    PLAYHEAD_METRICS_HOST: 0.0.0.0" in service
     assert any(line.startswith('  expose: ["9464"]') for line in service)
     published = [line for line in lines if line.strip().startswith("ports:")]
-    assert len(published) == 1  # that of Redis
-    assert ":6379" in published[0]
+    assert [line[-6:-2] for line in published] == ["6379", "8765"]  # those of Redis and of the page
+    assert not any("9464" in line for line in published)

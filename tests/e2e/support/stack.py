@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 FILES: Final = [str(REPOSITORY / "docker-compose.yml"), str(REPOSITORY / "tests" / "e2e" / "docker-compose.yml")]
 CLEANUP: Final = ["down --volumes --remove-orphans --timeout 5"]
-ROLES: Final = ("redis", "producer", "coordinator", "coordinator-standby", "worker")
+ROLES: Final = ("redis", "producer", "coordinator", "coordinator-standby", "worker", "dashboard")
 UP_TIMEOUT_S: Final = 90.0
 LABEL: Final = "playhead.e2e"
 """Containers that a test starts beside the services carry it, with the project as its value."""
@@ -62,6 +62,7 @@ class Settings:
             "PLAYHEAD_IMAGE": self.images.project,
             "REDIS_IMAGE": self.images.redis,
             "PLAYHEAD_REDIS_PORT": str(self.port),
+            "PLAYHEAD_DASHBOARD_PORT": str(free_port("127.0.0.1")),
             "E2E_GATES": str(self.gates),
             **self.variables,
         }
