@@ -34,7 +34,8 @@ def test_what_is_read_is_as_of_the_clock_and_is_read_again_when_it_moves(system:
     wait_until(lambda: look.read([RIVN]).info != first.info, TIMEOUT_S, "a step")
     wait_until(lambda: look.read([RIVN]).holds, TIMEOUT_S, "the pause after it")
     assert look.read([RIVN]).series[RIVN].bars == recorded("RIVN", until_ms=NOON_MS + MINUTE_MS)
-    assert [deed.op for deed in look.read([RIVN]).deeds] == ["step"]
+    # The journal is looked at now and then.
+    wait_until(lambda: [deed.op for deed in look.read([RIVN]).deeds] == ["step"], TIMEOUT_S, "the step in the journal")
 
 
 def test_a_glance_has_the_clock_and_the_bars(system: System, look: Look) -> None:
