@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from playhead.codec import group_field, parse_group_field, split_group
+from playhead.codec import group_field, names_of, parse_group_field, split_group
 from playhead.errors import Malformed
 from playhead.intervals import interval_ms
 from playhead.messages import TICK, TYPE
@@ -43,6 +43,8 @@ def ticks_in(close_ms: int, fields: Mapping[bytes, bytes]) -> Iterator[RawTick]:
     if len(groups) != 1:
         raise Malformed(f"a stretch has {len(groups)} groups of bars, and not one")
     ((field, value),) = groups
+    if len(value) > MOST_BYTES:  # as ticks it takes some times as much
+        raise Malformed(f"a stretch has {len(value)} bytes, and {MOST_BYTES} at most")
     interval, start_ms = parse_group_field(field)
     step_ms = interval_ms(interval)
     end = value.find(b"\n") + 1
@@ -51,6 +53,7 @@ def ticks_in(close_ms: int, fields: Mapping[bytes, bytes]) -> Iterator[RawTick]:
     if not end or rest or not count or start_ms + count * step_ms != close_ms:
         raise Malformed(f"the stretch of {field!r} with {len(value)} bytes has no whole ticks up to {close_ms}")
     head = value[:end]
+    names_of(head)  # each tick gets a copy: what is no line of symbols may be as long as it likes
     for at in range(count):
         first = end + at * size
         yield (

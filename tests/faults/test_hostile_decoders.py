@@ -41,6 +41,7 @@ BARS = pack(np.arange(15.0).reshape(3, 5)).tobytes()
 NAMES = ("AAPL", "BRK.B", "RIVN")
 FIELD = group_field("1m", START_MS).encode()
 TICK = {b"type": b"tick", FIELD: pack_names(NAMES) + BARS, b"5m@1751462760000": b"AAPL\n" + BARS[:46]}
+STRETCH = {b"type": b"ticks", b"1m@%d" % (CLOSE_MS - 3 * 60_000): pack_names(NAMES) + 3 * BARS}
 MARK = {b"type": b"window-end", b"through_ms": b"1751500800000", b"final": b"0"}
 EVENTS = (
     {b"type": b"symbol-added", b"symbols": b"AAPL,BRK.B", b"command": b"c1"},
@@ -154,7 +155,7 @@ def of_json(*valid: str) -> SearchStrategy[bytes]:
 
 TIMES = (b"12:06", b"2025-07-02 12:06", b"2025-07-02T16:06:00Z", b"9999-12-31 23:59", b"0001-01-01 00:00", b"02:30")
 RUNS = {str(START_MS).encode(): BARS, str(START_MS + 4 * MINUTE_MS).encode(): BARS[:46]}
-ENTRIES = st.tuples(entry_ids(), fields([TICK, MARK]))
+ENTRIES = st.tuples(entry_ids(), fields([TICK, STRETCH, MARK]))
 NOTIFICATIONS = st.tuples(entry_ids(), fields([TICK, *EVENTS]))
 
 DECODERS = {
@@ -263,6 +264,8 @@ BOMBS: dict[str, tuple[Any, ...]] = {
     ),
     "feeds": (
         (b"%d-0" % CLOSE_MS, {b"type": b"tick", FIELD: LONG + b"\n" + BARS[:46]}),
+        (b"%d-0" % CLOSE_MS, {b"type": b"ticks", b"1s@0": LONG + b"\n" + BARS[:46] * 1_000}),
+        (b"%d-0" % CLOSE_MS, {b"type": b"ticks", b"1s@%d" % (CLOSE_MS - 200_000_000): b"A\n" + BARS[:46] * 200_000}),
         (b"%d-0" % CLOSE_MS, {b"type": LONG}),
         (b"%d-0" % CLOSE_MS, {b"type": b"tick", **{b"%dm@0" % n: b"" for n in range(10_000)}}),
     ),

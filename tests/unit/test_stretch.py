@@ -115,6 +115,8 @@ MALFORMED = {
     "half a tick": {FIELD: TWO[:-46]},
     "no tick": {FIELD: TWO[: TWO.index(b"\n") + 1]},
     "another start": {b"1m@%d" % (OPEN_MS + MINUTE_MS): TWO},
+    "a name that is none": {FIELD: TWO.replace(b"A,B", b"a,B")},
+    "more than a stretch has": {FIELD: TWO + VALUE[VALUE.index(b"\n") + 1 :] * (MOST_BYTES // 92)},
     "an interval that there is not": {b"7x@0": TWO},
 }
 
