@@ -35,7 +35,7 @@ FARTHEST_MS: Final = 14 * DAY_MS
 CALL_BYTES: Final = 512 << 10
 """The same by size: the smaller of the two counts. A call must not keep the server from all others for long."""
 IDLE_S: Final = 0.004
-LONGEST_IDLE_S: Final = 0.05
+LONGEST_IDLE_S: Final = 0.02
 """Pause where there is nothing to do: the clock is behind, or an addition holds it."""
 RESTING_S: Final = 0.2
 """Pause after the last window."""

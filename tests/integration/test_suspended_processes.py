@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from playhead.connection import text
 from playhead.crash_points import SIGNAL_VARIABLE, VARIABLE
 from playhead.session import Session
 from tests.support.dump import dump
@@ -63,6 +64,12 @@ def play(system: System) -> Session:
     session.remove_symbol("TSLA")
     play_to_the_end(session)
     wait_until(lambda: system.client.hexists(system.keys().digests, "clock_ms"), TIMEOUT_S, "the digests")
+
+    def is_published() -> bool:
+        """The producer says that nothing follows when it looks for the next window again."""
+        return text(system.client.hget(system.keys().state, "published") or b"").endswith("-2")
+
+    wait_until(is_published, TIMEOUT_S, "the end of the feed")
     return session
 
 
