@@ -22,6 +22,8 @@ from playhead.keys import Keys
 from playhead.operations import OperationInfo
 from playhead.session import Session
 
+LOOK_S: Final = 0.1
+"""Between two looks for who serves a session."""
 GRACE_S: Final = 2.0
 """A role that nobody has may just be changing hands: it is looked at once more after this."""
 STANDS_S: Final = 3.0
@@ -177,7 +179,7 @@ def _moves(session: Session, client: redis.Redis, before: _Seen) -> Iterator[Fin
             return
         if time.monotonic() >= deadline:
             break
-        time.sleep(0.1)
+        time.sleep(LOOK_S)
     if now is None:
         return
     if not is_entry(now.published) or time_ms(now.published) <= (now.info.clock_ms or 0):
