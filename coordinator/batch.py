@@ -1,17 +1,19 @@
 """The fast path: several ticks regrouped into one run a symbol, so that session data is written one field a symbol and
-call, and not one a bar. Writing a field for each bar costs more than all the rest of the pipeline together.
+call, and not one a bar. Writing a field for each bar costs more than all the rest of the pipeline together. The runs of
+symbols that are equally long go to Redis in one piece: to redis-py and the server each argument of a call costs as much
+as many bars.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from coordinator.merge import MergedTick
-from coordinator.roster import Released
+from coordinator.merge import Merged
+from coordinator.roster import Arranged, Released
 from playhead.intervals import interval_ms
 from playhead.runs import BAR_BYTES
 from shared.settings import Settings
@@ -20,8 +22,14 @@ LEAST_TICKS: Final = 16
 """However large they are: with fewer, the fields of session data would be many and short."""
 _BAR = np.dtype(f"V{BAR_BYTES}")
 
-Run = tuple[str, str, int, bytes]
-"""Symbol, interval, start of the first bar, packed bars."""
+
+class Runs(NamedTuple):
+    """Runs of some symbols that begin together and are equally long, packed one after the other."""
+
+    symbols: tuple[str, ...]
+    interval: str
+    start_ms: int
+    packed: bytes
 
 
 def ticks_at_once(tick_bytes: int, settings: Settings) -> int:
@@ -29,41 +37,46 @@ def ticks_at_once(tick_bytes: int, settings: Settings) -> int:
     return min(settings.batch_ticks, max(LEAST_TICKS, settings.batch_bytes // max(tick_bytes, 1)))
 
 
-def fitting(ticks: Sequence[MergedTick], settings: Settings) -> int:
-    """How many of these ticks one move takes. Later ones may have more symbols than the first."""
-    size = 0
-    for at, (_, parts) in enumerate(ticks):
-        for _, fields in parts:
-            size += sum(map(len, fields.values()))
-        if size > settings.batch_bytes and at >= LEAST_TICKS:
-            return at
-    return len(ticks)
+def fitting(ticks: Sequence[Merged], settings: Settings) -> Sequence[Merged]:
+    """As many of these ticks as one move takes. Later ones may have more symbols than the first."""
+    size = count = 0
+    for at, each in enumerate(ticks):
+        size += each.size
+        if size > settings.batch_bytes and count >= LEAST_TICKS:
+            return ticks[:at]
+        count += each.length
+    return ticks
 
 
-def runs_of_ticks(ticks: Sequence[Sequence[Released]]) -> Iterator[Run]:
+def runs_of(ticks: Iterable[Arranged]) -> Iterator[Runs]:
     """All bars of some ticks, in time order, as runs."""
     by_interval: dict[str, list[Released]] = {}
-    for groups in ticks:
-        for group in groups:
+    for tick in ticks:
+        for group in tick.groups:
             by_interval.setdefault(group.interval, []).append(group)
     for interval, groups in by_interval.items():
         yield from _runs(interval, groups)
 
 
-def _runs(interval: str, groups: Sequence[Released]) -> Iterator[Run]:
-    symbols, start_ms, step_ms = groups[0].symbols, groups[0].start_ms, interval_ms(interval)
-    if all(of.symbols == symbols and of.start_ms == start_ms + at * step_ms for at, of in enumerate(groups)):
+def _runs(interval: str, groups: Sequence[Released]) -> Iterator[Runs]:
+    step_ms = interval_ms(interval)
+    symbols, start_ms = groups[0].symbols, groups[0].start_ms
+    if _follow_each_other(groups, step_ms):
         # Nobody lacks a bar: one turn of the whole table puts the bars of each symbol side by side.
-        table = np.concatenate([group.frame for group in groups]).view(_BAR).reshape(len(groups), len(symbols))
-        packed, size = table.T.tobytes(), len(groups) * BAR_BYTES
-        for at, symbol in enumerate(symbols):
-            yield symbol, interval, start_ms, packed[at * size : (at + 1) * size]
+        table = np.concatenate([group.frame for group in groups]).view(_BAR).reshape(-1, len(symbols))
+        yield Runs(symbols, interval, start_ms, table.T.tobytes())
         return
     names = {id(group.symbols): group.symbols for group in groups}  # mostly the same ones, tick after tick
     everyone = sorted(set().union(*names.values()))
     places = {each: np.searchsorted(everyone, symbols) for each, symbols in names.items()}
-    owners = np.concatenate([places[id(group.symbols)] for group in groups])
-    starts = np.repeat([group.start_ms for group in groups], [len(group.symbols) for group in groups])
+    counts = [len(group.frame) // len(group.symbols) for group in groups]
+    owners = np.concatenate([np.tile(places[id(group.symbols)], n) for group, n in zip(groups, counts, strict=True)])
+    starts = np.concatenate(
+        [
+            np.repeat(group.start_ms + step_ms * np.arange(n), len(group.symbols))
+            for group, n in zip(groups, counts, strict=True)
+        ]
+    )
     # Stable: a symbol's bars stay in time order.
     order = np.argsort(owners, kind="stable")
     owners, starts = owners[order], starts[order]
@@ -71,9 +84,19 @@ def _runs(interval: str, groups: Sequence[Released]) -> Iterator[Run]:
     breaks = (np.diff(owners) != 0) | (np.diff(starts) != step_ms)
     borders = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(owners)]
     for first, last in pairwise(borders):
-        yield (
-            everyone[owners[first]],
+        yield Runs(
+            (everyone[owners[first]],),
             interval,
             int(starts[first]),
             packed[first * BAR_BYTES : last * BAR_BYTES],
         )
+
+
+def _follow_each_other(groups: Sequence[Released], step_ms: int) -> bool:
+    """Whether they have the same symbols, and each begins where the one before ends."""
+    symbols, start_ms = groups[0].symbols, groups[0].start_ms
+    for group in groups:
+        if group.start_ms != start_ms or group.symbols != symbols:
+            return False
+        start_ms += step_ms * (len(group.frame) // len(symbols))
+    return True

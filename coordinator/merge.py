@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from playhead.entries import order
 from playhead.errors import Malformed
 from playhead.messages import TICK, TYPE
 from playhead.times import MAX_TIME_MS
-from shared.stretch import TICKS, ticks_in
+from shared.stretch import TICKS, RawTick, Stretch
 
 WINDOW_END: Final = b"window-end"
 FOREVER_MS: Final = 1 << 62
@@ -26,6 +25,56 @@ class MergedTick(NamedTuple):
     close_ms: int
     parts: tuple[tuple[str, RawFields], ...]
 
+    @property
+    def last_ms(self) -> int:
+        """As of a stretch."""
+        return self.close_ms
+
+    @property
+    def length(self) -> int:
+        """As of a stretch."""
+        return 1
+
+    @property
+    def size(self) -> int:
+        """The bytes of the bars."""
+        return sum(len(value) for _, fields in self.parts for value in fields.values())
+
+
+class MergedStretch(NamedTuple):
+    """Some ticks that only one feed has."""
+
+    feed: str
+    stretch: Stretch
+
+    @property
+    def close_ms(self) -> int:
+        """When the first one closes."""
+        return self.stretch.close_ms
+
+    @property
+    def last_ms(self) -> int:
+        """When the last one closes."""
+        return self.stretch.last_ms
+
+    @property
+    def length(self) -> int:
+        """How many they are."""
+        return self.stretch.length
+
+    @property
+    def size(self) -> int:
+        """The bytes of the bars."""
+        return len(self.stretch.value)
+
+    def ticks(self) -> Iterator[MergedTick]:
+        """The ticks, one by one."""
+        for tick in self.stretch.ticks():
+            yield MergedTick(tick.close_ms, ((self.feed, tick.fields),))
+
+
+Merged = MergedTick | MergedStretch
+
 
 @dataclass
 class Feed:
@@ -34,7 +83,12 @@ class Feed:
     cursor: str
     known_ms: int
     released_ms: int
-    ticks: deque[tuple[int, RawFields]] = field(default_factory=deque)
+    ticks: deque[RawTick | Stretch] = field(default_factory=deque)
+
+    @property
+    def buffered(self) -> int:
+        """How many ticks are kept here."""
+        return sum(each.length for each in self.ticks)
 
     def push(self, entry_id: bytes, fields: RawFields) -> None:
         """Takes the next entry. Raises `Malformed` for one that is no part of a feed; the feed goes on after it."""
@@ -51,12 +105,14 @@ class Feed:
                 raise Malformed(f"tick {self.cursor} does not have the number 0")
             self.known_ms = max(self.known_ms, time_ms)
             if time_ms > self.released_ms:
-                self.ticks.append((time_ms, fields))
+                self.ticks.append(RawTick(time_ms, fields))
         elif kind == TICKS:
             if number:
                 raise Malformed(f"the stretch {self.cursor} does not have the number 0")
-            known_ms = max(self.released_ms, self.known_ms)  # as far as that is another hand's, it is passed over
-            self.ticks.extend([tick for tick in ticks_in(time_ms, fields) if tick[0] > known_ms])
+            stretch = Stretch.of(time_ms, fields)
+            known = stretch.by(max(self.released_ms, self.known_ms))  # what another hand repeats is passed over
+            if known < stretch.length:
+                self.ticks.append(stretch.part(known, stretch.length))
             self.known_ms = max(self.known_ms, time_ms)
         elif kind == WINDOW_END:
             if fields.get(b"through_ms") != str(time_ms).encode() or number not in (1, 2):
@@ -64,6 +120,24 @@ class Feed:
             self.known_ms = FOREVER_MS if fields.get(b"final") == b"1" else max(self.known_ms, time_ms)
         else:
             raise Malformed(f"entry {self.cursor} has the unknown type {(kind or b'')[:40]!r}")
+
+    def next(self, through_ms: int, most: int) -> Iterator[RawTick | Stretch]:
+        """Up to `most` of the next ticks that close by `through_ms`."""
+        for each in self.ticks:
+            if most <= 0 or each.close_ms > through_ms:
+                return
+            if isinstance(each, Stretch):
+                each = each.part(0, min(most, each.by(through_ms)))
+            most -= each.length
+            yield each
+
+    def release(self, clock_ms: int) -> None:
+        """Forgets what closed by the clock."""
+        self.released_ms = clock_ms
+        while self.ticks and self.ticks[0].close_ms <= clock_ms:
+            first = self.ticks.popleft()
+            if isinstance(first, Stretch) and first.last_ms > clock_ms:
+                self.ticks.appendleft(first.part(first.by(clock_ms), first.length))
 
 
 class Merge:
@@ -84,38 +158,37 @@ class Merge:
         """Everything that closes by then is known."""
         return min(feed.known_ms for feed in self.feeds.values())
 
-    def peek(self, through_ms: int, most: int) -> list[MergedTick]:
+    def peek(self, through_ms: int, most: int) -> list[Merged]:
         """Up to `most` of the next ticks that close by `through_ms`, which must not be beyond the frontier."""
         if len(self.feeds) == 1:
             ((name, feed),) = self.feeds.items()
             return [
-                MergedTick(close_ms, ((name, fields),))
-                for close_ms, fields in _first(feed.ticks, most)
-                if close_ms <= through_ms
+                MergedStretch(name, each)
+                if isinstance(each, Stretch)
+                else MergedTick(each.close_ms, ((name, each.fields),))
+                for each in feed.next(through_ms, most)
             ]
         by_time: dict[int, list[tuple[str, RawFields]]] = {}
         for name, feed in self.feeds.items():
-            for close_ms, fields in _first(feed.ticks, most):
-                if close_ms <= through_ms:
+            for each in feed.next(through_ms, most):
+                for close_ms, fields in each.ticks() if isinstance(each, Stretch) else (each,):
                     by_time.setdefault(close_ms, []).append((name, fields))
         return [MergedTick(close_ms, tuple(by_time[close_ms])) for close_ms in sorted(by_time)[:most]]
 
     def next_bytes(self) -> int:
         """The size of the bars of the next tick that has been read, 0 where there is none."""
-        first = min((feed.ticks[0] for feed in self.feeds.values() if feed.ticks), key=itemgetter(0), default=None)
-        return sum(map(len, first[1].values())) if first is not None else 0
+        first = min(
+            (feed.ticks[0] for feed in self.feeds.values() if feed.ticks), key=attrgetter("close_ms"), default=None
+        )
+        if isinstance(first, Stretch):
+            return len(first.value) // first.length
+        return sum(map(len, first.fields.values())) if first is not None else 0
 
     def next_ms(self) -> int | None:
         """The close time of the next tick that has been read."""
-        return min((feed.ticks[0][0] for feed in self.feeds.values() if feed.ticks), default=None)
+        return min((feed.ticks[0].close_ms for feed in self.feeds.values() if feed.ticks), default=None)
 
     def release(self, clock_ms: int) -> None:
         """Forgets what closed by the clock."""
         for feed in self.feeds.values():
-            feed.released_ms = clock_ms
-            while feed.ticks and feed.ticks[0][0] <= clock_ms:
-                feed.ticks.popleft()
-
-
-def _first(ticks: deque[tuple[int, RawFields]], most: int) -> Iterable[tuple[int, RawFields]]:
-    return islice(ticks, most)
+            feed.release(clock_ms)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from coordinator.batch import Run
-from coordinator.roster import Released
+from coordinator.batch import Runs
+from coordinator.roster import Arranged
 from playhead.days import TradingDays
 from shared.run_hash import after_event
 
@@ -23,8 +23,8 @@ class Move:
 
     from_ms: int
     to_ms: int
-    ticks: Sequence[tuple[int, Sequence[Released]]] = ()
-    runs: Iterable[Run] = ()
+    ticks: Sequence[Arranged] = ()
+    runs: Iterable[Runs] = ()
     days: Mapping[str, str] = field(default_factory=dict)
     feeds: Mapping[str, bool] = field(default_factory=dict)
     opening: Sequence[tuple[str, str]] = ()

@@ -13,7 +13,7 @@ import redis
 
 from coordinator.addition import Addition, WarmUpFailed
 from coordinator.attendance import Attendance
-from coordinator.batch import fitting, runs_of_ticks, ticks_at_once
+from coordinator.batch import fitting, runs_of, ticks_at_once
 from coordinator.commands import Commands, Incoming
 from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
@@ -218,7 +218,7 @@ class Replay:
         cursors: dict[Any, Any] = {keys.commands: self._commands_read, **self._attendance.streams}
         feeds = {keys.feed(name).encode(): feed for name, feed in self._merge.feeds.items()}
         for key, feed in feeds.items():
-            if len(feed.ticks) < BUFFERED_TICKS:
+            if feed.buffered < BUFFERED_TICKS:
                 cursors[key.decode()] = feed.cursor
         reports = ""
         if self._addition is not None:
@@ -295,10 +295,11 @@ class Replay:
         room = self._attendance.room()
         wanted = min(most, state.stop_ticks or most, room or most)
         found = self._merge.peek(target_ms, wanted)
-        ticks = found[: fitting(found, self._settings)]
-        if self._more and target_ms == frontier_ms and len(ticks) == len(found) < wanted and reading_ms is None:
+        ticks = fitting(found, self._settings)
+        is_all = len(ticks) == len(found) and sum(each.length for each in found) < wanted
+        if self._more and target_ms == frontier_ms and is_all and reading_ms is None:
             return 0  # more stands in the feed, and a longer move costs less
-        clock_ms = ticks[-1].close_ms if ticks else self._pace.without_bars(state, target_ms, bounds)
+        clock_ms = ticks[-1].last_ms if ticks else self._pace.without_bars(state, target_ms, bounds)
         if room == 0 and (clock_ms > state.clock_ms or state.clock_ms >= state.end_ms):
             self._attendance.waits(self._attendance.behind)
             self._pace.clock.hold_back(state.clock_ms, now_s)
@@ -315,20 +316,21 @@ class Replay:
 
     def _advance(self, clock_ms: int, ticks: Sequence[Arranged]) -> None:
         state = self._state
-        released = [tick for tick in ticks if tick[1]]
-        left = None if state.stop_ticks is None else state.stop_ticks - len(released)
+        released = [tick for tick in ticks if tick.groups]
+        count = sum(tick.length for tick in released)
+        left = None if state.stop_ticks is None else state.stop_ticks - count
         feeds = {name: self._has_ended(name, clock_ms) for name in self._merge.feeds}
         opening = days_that_open(self._days, clock_ms)
         after = state.run_hash
-        for close_ms, groups in released:
-            after = after_tick(after, close_ms, ((group.field, group.value) for group in groups))
+        for each in released:
+            for close_ms, groups in each.ticks():
+                after = after_tick(after, close_ms, groups)
         after = hash_with_days(after, clock_ms, opening)
-        runs = runs_of_ticks([groups for _, groups in released])
         move = Move(
             state.clock_ms,
             clock_ms,
             released,
-            runs,
+            runs_of(released),
             self._labels,
             feeds,
             opening,
@@ -351,11 +353,10 @@ class Replay:
         if outcome != "ok":
             self._load()
             return
-        self._meters.released(len(released), sum(len(group.symbols) for _, groups in released for group in groups))
-        self._attendance.emitted(close_ms for close_ms, _ in released)
+        self._meters.released(count, sum(tick.bars for tick in released))
+        self._attendance.emitted(close_ms for tick in released for close_ms in tick.closes())
         if released:
-            size = sum(len(group.value) for _, groups in released for group in groups)
-            self._retention.note(f"{released[-1][0]}-0", len(released), size)
+            self._retention.note(f"{released[-1].last_ms}-0", count, sum(tick.size for tick in released))
         self._merge.release(clock_ms)
         for name, ended in feeds.items():
             if ended:
@@ -364,7 +365,7 @@ class Replay:
             self._pace.clock.anchor(clock_ms, time.monotonic())
         stopped = clock_ms == state.stop_ms or left == 0
         state.clock_ms, state.stop_ticks, state.run_hash = clock_ms, left, after
-        state.noted = f"{released[-1][0]}-0" if released else state.noted
+        state.noted = f"{released[-1].last_ms}-0" if released else state.noted
         if opening:
             self._set_days()
         if stopped:

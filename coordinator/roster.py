@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -12,20 +12,22 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.merge import MergedTick
+from coordinator.merge import Merged, MergedStretch, MergedTick
 from playhead.codec import Frame, frame_of, names_of, pack_names, parse_group_field, split_group
 from playhead.errors import Malformed
 from playhead.intervals import interval_ms
 from playhead.messages import TYPE
 from playhead.runs import BAR_BYTES
 from playhead.symbols import MAIN_FEED, SymbolRecord
+from shared.stretch import Stretch
 
 LOG: Final = logging.getLogger(__name__)
 _REMEMBERED: Final = 1024  # heads and combinations; the same ones come tick after tick
 
 
 class Released(NamedTuple):
-    """One group of a tick as it is released: its field and value on the wire, and what they mean."""
+    """One group of a tick as it is released: its field and value on the wire, and what they mean. That of a stretch has
+    the field of the first tick, and the bars of one tick after the other."""
 
     field: bytes
     value: bytes
@@ -47,8 +49,47 @@ class _Part(NamedTuple):
     rows: tuple[int, ...] | None  # None: all of them
 
 
-Arranged = tuple[int, list[Released]]
-"""A close time, and the groups that are released then."""
+class Arranged(NamedTuple):
+    """The groups of a tick as they are released; or the one group of a `stretch` of several ticks."""
+
+    close_ms: int
+    groups: Sequence[Released]
+    stretch: Stretch | None = None
+
+    @property
+    def length(self) -> int:
+        """How many ticks it is."""
+        return 1 if self.stretch is None else self.stretch.length
+
+    @property
+    def last_ms(self) -> int:
+        """When the last tick closes."""
+        return self.close_ms if self.stretch is None else self.stretch.last_ms
+
+    @property
+    def bars(self) -> int:
+        """How many bars it has."""
+        return sum(len(group.frame) for group in self.groups)
+
+    @property
+    def size(self) -> int:
+        """Roughly how many bytes it takes in the notifications."""
+        heads = (self.length - 1) * len(self.stretch.head) if self.stretch is not None else 0
+        return heads + sum(len(group.value) for group in self.groups)
+
+    def closes(self) -> Sequence[int]:
+        """The close time of each tick."""
+        if self.stretch is None:
+            return (self.close_ms,)
+        return range(self.close_ms, self.last_ms + 1, self.stretch.step_ms)
+
+    def ticks(self) -> Iterator[tuple[int, Sequence[tuple[bytes, bytes]]]]:
+        """The close time of each tick, and field and value of each of its groups."""
+        if self.stretch is None:
+            yield self.close_ms, [(group.field, group.value) for group in self.groups]
+        else:
+            for close_ms, field, value in self.stretch.groups():
+                yield close_ms, ((field, value),)
 
 
 class Roster:
@@ -69,21 +110,22 @@ class Roster:
             return False
         return feed == (record.feed if close_ms <= record.through_ms else MAIN_FEED)
 
-    def arrange(self, ticks: Sequence[MergedTick]) -> list[Arranged]:
+    def arrange(self, found: Sequence[Merged]) -> list[Arranged]:
         """The groups of each tick in canonical order: what each feed is to carry, sorted by symbol. May be empty.
 
         A group that does not follow the protocol is left out, said and counted: it must not stop the clock. The bars of
-        all ticks are judged at once: to look at each group by itself takes longer than all the rest.
+        all ticks are judged at once: to look at each group by itself takes longer than all the rest. A stretch of which
+        nothing is left out stays one.
         """
-        parts = [self._parts_of(tick) for tick in ticks]
+        parted = [(each, self._parts_of(each)) for each in self._told_apart(found)]
         try:
-            frames = frame_of(b"".join(part.packed for of in parts for part in of))
+            frames = frame_of(b"".join(part.packed for _, of in parted for part in of))
         except Malformed:
-            parts = [self._well_formed(tick, of) for tick, of in zip(ticks, parts, strict=True)]
-            frames = frame_of(b"".join(part.packed for of in parts for part in of))
+            parted = [pair for each, of in parted for pair in self._well_formed(each, of)]
+            frames = frame_of(b"".join(part.packed for _, of in parted for part in of))
         arranged: list[Arranged] = []
         first = 0
-        for tick, of in zip(ticks, parts, strict=True):
+        for each, of in parted:
             by_field: dict[bytes, list[tuple[_Part, Frame]]] = {}
             for part in of:
                 last = first + len(part.packed) // BAR_BYTES
@@ -91,12 +133,35 @@ class Roster:
                     by_field.setdefault(part.field, []).append((part, frames[first:last]))
                 first = last
             fields = sorted(by_field, key=_canonical) if len(by_field) > 1 else by_field
-            arranged.append((tick.close_ms, [_combine(by_field[field]) for field in fields]))
+            groups = [_combine(by_field[field]) for field in fields]
+            stretch = each.stretch if isinstance(each, MergedStretch) and each.length > 1 else None
+            arranged.append(Arranged(each.close_ms, groups, stretch))
         return arranged
 
-    def _parts_of(self, tick: MergedTick) -> list[_Part]:
-        """What the feeds have of a tick. Whether the bars are bars is not looked at yet."""
-        parts: list[_Part] = []
+    def _told_apart(self, found: Iterable[Merged]) -> Iterator[Merged]:
+        """What was found, with the ticks of a stretch apart if anything may be left out of it."""
+        for each in found:
+            if isinstance(each, MergedTick) or self._takes_all(*each):
+                yield each
+            else:
+                yield from each.ticks()
+
+    def _takes_all(self, feed: str, stretch: Stretch) -> bool:
+        border = bisect_left(self._borders, stretch.close_ms)
+        try:
+            everyone = self._rows(feed, stretch.head, border) is None
+        except Malformed:
+            return False
+        return everyone and border == bisect_left(self._borders, stretch.last_ms)
+
+    def _parts_of(self, each: Merged) -> list[_Part]:
+        """What the feeds have of a tick or a stretch. Whether the bars are bars is not looked at yet."""
+        if isinstance(each, MergedStretch):
+            stretch = each.stretch
+            head = stretch.head
+            packed = memoryview(stretch.value)[len(head) :]
+            return [_Part(stretch.field, stretch.value, stretch.interval, stretch.start_ms, head, packed, None)]
+        tick, parts = each, list[_Part]()
         border = bisect_left(self._borders, tick.close_ms)
         for feed, fields in tick.parts:
             for field, value in fields.items():
@@ -123,17 +188,21 @@ class Roster:
             return head, packed
         return head, memoryview(value)[len(head) :]
 
-    def _well_formed(self, tick: MergedTick, parts: Sequence[_Part]) -> list[_Part]:
-        """The parts whose bars are bars."""
+    def _well_formed(self, each: Merged, parts: Sequence[_Part]) -> Iterator[tuple[MergedTick, list[_Part]]]:
+        """Each tick with the parts whose bars are bars."""
+        if isinstance(each, MergedStretch):
+            for tick in each.ticks():
+                yield from self._well_formed(tick, self._parts_of(tick))
+            return
         found: list[_Part] = []
         for part in parts:
             try:
                 frame_of(part.packed)
             except Malformed as error:
-                self._leave_out(tick, str(error))
+                self._leave_out(each, str(error))
             else:
                 found.append(part)
-        return found
+        yield each, found
 
     def _leave_out(self, tick: MergedTick, fault: str) -> None:
         self.skipped += 1

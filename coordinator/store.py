@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -11,6 +11,7 @@ import redis
 
 from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.reading import read_state
+from coordinator.roster import Arranged
 from coordinator.state import State
 from playhead import epochs
 from playhead.commands import Reply, encode_reply
@@ -68,6 +69,8 @@ class Store:
         self.keys: Keys = lease.keys
         self._lease = lease
         self._calls = 0
+        self._days: Mapping[str, str] = {}
+        self._named: dict[tuple[tuple[str, ...], str], list[str]] = {}
 
     @property
     def token(self) -> str:
@@ -174,18 +177,20 @@ class Store:
         Returns `ok`, `held`, `stopped`, `due`, `others`, `clock`, `foreign` or `ended`, as the script does.
         """
         self._calls += 1
-        bars: dict[tuple[str, str], int] = {}
+        bars: dict[tuple[tuple[str, ...], str], int] = {}
+        bar_keys: list[str] = []
         run_args: list[Any] = []
-        for symbol, interval, start_ms, packed in move.runs:
-            run_args += (bars.setdefault((symbol, interval), len(bars) + 1), start_ms, packed)
+        for runs in move.runs:
+            named = runs.symbols, runs.interval
+            if named not in bars:
+                bars[named] = len(bar_keys) + 1
+                bar_keys += self._bars(*named, move.days)
+            run_args += (bars[named], len(runs.symbols), runs.start_ms, runs.packed)
         tick_args: list[Any] = []
-        for close_ms, groups in move.ticks:
-            tick_args += (close_ms, 1 + len(groups), "type", "tick")
-            for group in groups:
-                tick_args += (group.field, group.value)
+        for tick in move.ticks:
+            tick_args += _tick_args(tick)
         of = self.keys
         keys = [of.state, of.holds, of.notifications, of.schedule, of.journal, *map(of.feed, move.feeds)]
-        keys += [of.bars(symbol, interval, move.days[symbol]) for symbol, interval in bars]
         args = [
             self.token,
             f"{self.token}:{self._lease.owner}:{self._calls}",
@@ -195,7 +200,7 @@ class Store:
             move.run_hash,
             len(move.opening),
             len(move.feeds),
-            len(run_args) // 3,
+            len(run_args) // 4,
             len(move.ticks),
             move.joined,
             list(move.feeds).index(MAIN_FEED) + 1 if MAIN_FEED in move.feeds else 0,
@@ -205,7 +210,17 @@ class Store:
             *run_args,
             *tick_args,
         ]
-        return self._outcome(_ADVANCE(self.client, keys, args))
+        return self._outcome(_ADVANCE(self.client, [*keys, *bar_keys], args))
+
+    def _bars(self, symbols: tuple[str, ...], interval: str, days: Mapping[str, str]) -> list[str]:
+        """The keys of session data, remembered as long as the days are the same."""
+        if days is not self._days:
+            self._days, self._named = days, {}
+        found = self._named.get((symbols, interval))
+        if found is None:
+            found = [self.keys.bars(symbol, interval, days[symbol]) for symbol in symbols]
+            self._named[symbols, interval] = found
+        return found
 
     def finish(self, end_ms: int, feeds: Iterable[str], run_hash: str) -> str:
         """Ends the session at its last close. Returns `ok`, `held`, `clock`, or `ended` in another way."""
@@ -311,6 +326,17 @@ class Store:
         if outcome == "fenced":
             raise Fenced(f"session {self.keys.session} has another coordinator now")
         return outcome
+
+
+def _tick_args(tick: Arranged) -> Iterator[Any]:
+    """A tick or a stretch, as the script takes it."""
+    yield from (tick.close_ms, tick.length)
+    if tick.stretch is not None:
+        yield from (tick.stretch.step_ms, tick.stretch.interval, tick.stretch.start_ms, tick.stretch.value)
+        return
+    yield from (1 + len(tick.groups), "type", "tick")
+    for group in tick.groups:
+        yield from (group.field, group.value)
 
 
 def flat(fields: Mapping[str, str]) -> list[str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,6 @@ _MARK_BYTES = np.array([_ARRAY_OF_5] + [_FLOAT64] * 5, np.uint8)
 _BLANK = np.zeros(BAR_BYTES, np.uint8)
 _BLANK[_MARKS] = _MARK_BYTES
 _FIRST_VALUE, _VALUE_STEP = 2, 9  # bytes: where the first value stands, and from one to the next
-_GROUP_FIELD = re.compile(rb"([1-9][0-9]{0,4}[smh])@([0-9]{1,15})")
 _SYMBOL = rb"[A-Z0-9^][A-Z0-9.=^_-]{0,31}"
 _NAMES = re.compile(rb"%b(?:,%b)*\n" % (_SYMBOL, _SYMBOL))
 _END_OF_NAMES = b"\n"
@@ -125,17 +124,23 @@ def group_field(interval: str, start_ms: int) -> str:
 
 def parse_group_field(field: bytes) -> tuple[str, int]:
     """Interval and start of a group's field name. Raises `Malformed`."""
-    match = _GROUP_FIELD.fullmatch(field)
-    if match is None:
+    interval, _, start = field.partition(b"@")
+    if not start.isdigit() or len(start) > 15:
         raise Malformed(f"field {field[:40]!r} is not <interval>@<start_ms>")
-    interval, start_ms = match[1].decode(), int(match[2])
+    start_ms = int(start)
+    if start_ms > MAX_TIME_MS:
+        raise Malformed(f"start {start_ms} is beyond the year 9999")
+    return _interval(interval), start_ms
+
+
+@lru_cache(maxsize=64)  # a regular expression for each tick would take longer than all the rest
+def _interval(text: bytes) -> str:
+    interval = text[:40].decode(errors="replace")
     try:
         interval_ms(interval)
     except InvalidInput as error:
         raise Malformed(str(error)) from error
-    if start_ms > MAX_TIME_MS:
-        raise Malformed(f"start {start_ms} is beyond the year 9999")
-    return interval, start_ms
+    return interval
 
 
 def pack_names(symbols: Sequence[str]) -> bytes:

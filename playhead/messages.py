@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,40 +18,61 @@ from playhead.times import MAX_TIME_MS
 
 TYPE = b"type"
 TICK = b"tick"
+NO_BARS: Final = frame_of(b"")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """The bars of one tick that share an interval and a start, one a symbol, sorted by symbol.
 
-    They are the rows `first` to `last` (that one excluded) of a table that has the bars of other groups too.
+    They are rows of a table that has the bars of other groups too, from `first` on.
     """
 
-    interval: str
-    start_ms: int
-    symbols: tuple[str, ...]
-    table: Table
-    first: int
-    last: int
+    # A frozen data class takes longer to be made than all the rest of a small tick.
+    __slots__ = ("_first", "_interval", "_start_ms", "_symbols", "_table")
+
+    def __init__(self, interval: str, start_ms: int, symbols: tuple[str, ...], table: Table, first: int) -> None:
+        self._interval = interval
+        self._start_ms = start_ms
+        self._symbols = symbols
+        self._table = table
+        self._first = first
+
+    @property
+    def interval(self) -> str:
+        """The length of the bars, such as `1m`."""
+        return self._interval
+
+    @property
+    def start_ms(self) -> int:
+        """When the bars start, UTC milliseconds."""
+        return self._start_ms
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Who has a bar, sorted."""
+        return self._symbols
 
     @property
     def index(self) -> Mapping[str, int]:
         """Where each symbol stands."""
-        return _index(self.symbols)
+        return _index(self._symbols)
 
     @property
     def frame(self) -> Frame:
         """The packed bars, shape (n, 46)."""
-        return self.table.frame[self.first : self.last]
+        return self._table.frame[self._first : self._first + len(self._symbols)]
 
     @property
     def values(self) -> NDArray[np.float64]:
         """Open, high, low, close and volume of each symbol, shape (n, 5); read-only."""
-        return self.table.values[self.first : self.last]
+        return self._table.values[self._first : self._first + len(self._symbols)]
+
+    def __repr__(self) -> str:
+        return f"Group({self._interval!r}, {self._start_ms}, {self._symbols!r})"
 
     def __reduce__(self) -> tuple[type[Group], tuple[object, ...]]:
         """A group that is pickled or copied goes without the bars of others."""
-        return Group, (self.interval, self.start_ms, self.symbols, Table(self.frame), 0, len(self.symbols))
+        return Group, (self._interval, self._start_ms, self._symbols, Table(self.frame), 0)
 
 
 @dataclass(frozen=True)
@@ -166,8 +187,10 @@ def decode(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Message:
     """A notification as a message. Raises `Malformed` for what does not follow the protocol."""
     kind = fields.get(TYPE)
     if kind == TICK:
-        tick = _cut_tick(entry_id, fields)
-        return Tick(tick.entry, tick.clock_ms, _groups(tick.cuts, _table_of(tick.cuts), 0))
+        cutter = _Cutter()
+        tick = cutter.cut(entry_id, fields)
+        cutter.finish()
+        return tick
     entry, clock_ms = _place(entry_id)
     try:
         match kind:
@@ -197,48 +220,69 @@ def _listed(symbols: bytes) -> tuple[str, ...]:
 def decode_all(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Message | Malformed]:
     """Some notifications as messages, with the error in place of what does not follow the protocol. Their bars share a
     table."""
-    found: list[Message | Malformed | _CutTick] = []
+    cutter = _Cutter()
+    found: list[Message | Malformed] = []
     for entry, fields in entries:
         try:
-            is_tick = fields.get(TYPE) == TICK
-            found.append(_cut_tick(entry, fields) if is_tick else decode(entry, fields))
+            found.append(cutter.cut(entry, fields) if fields.get(TYPE) == TICK else decode(entry, fields))
         except Malformed as error:
             found.append(error)
     try:
-        table = _table_of([cut for each in found if isinstance(each, _CutTick) for cut in each.cuts])
+        cutter.finish()
     except Malformed:  # whose bars are none is found out one by one
         return [_decoded(entry, fields) for entry, fields in entries]
-    first = 0
-    messages: list[Message | Malformed] = []
-    for each in found:
-        if isinstance(each, _CutTick):
-            groups = _groups(each.cuts, table, first)
-            messages.append(Tick(each.entry, each.clock_ms, groups))
-            first = groups[-1].last
-        else:
-            messages.append(each)
-    return messages
+    return found
 
 
 def decode_groups(fields: Mapping[bytes, bytes]) -> tuple[Group, ...]:
     """The groups of a tick's fields, in their order. Raises `Malformed`."""
-    cuts = _cut(fields)
-    return _groups(cuts, _table_of(cuts), 0)
+    cutter = _Cutter()
+    groups = cutter.groups(fields)
+    cutter.finish()
+    return groups
 
 
-class _Cut(NamedTuple):
-    """A group whose bars were not looked at yet."""
+class _Cutter:
+    """Cuts ticks into groups that share a table. Until it has finished, nobody has looked at their bars."""
 
-    interval: str
-    start_ms: int
-    symbols: tuple[str, ...]
-    packed: memoryview
+    def __init__(self) -> None:
+        self._table = Table(NO_BARS)
+        self._packed: list[bytes] = []
+        self._rows = 0
+        # Of the group before: the same symbols come tick after tick.
+        self._head, self._size = b"", -1
+        self._symbols: tuple[str, ...] = ()
 
+    def cut(self, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Tick:
+        """A tick. Raises `Malformed`."""
+        entry, clock_ms = _place(entry_id)
+        groups = self.groups(fields)
+        if not groups:
+            raise Malformed(f"tick {entry} has no bars")
+        return Tick(entry, clock_ms, groups)
 
-class _CutTick(NamedTuple):
-    entry: str
-    clock_ms: int
-    cuts: Sequence[_Cut]
+    def groups(self, fields: Mapping[bytes, bytes]) -> tuple[Group, ...]:
+        """The groups of a tick, in their order. Raises `Malformed`."""
+        groups: list[Group] = []
+        packed: list[bytes] = []
+        rows = self._rows
+        for field, value in fields.items():
+            if field == TYPE:
+                continue
+            interval, start_ms = parse_group_field(field)
+            if len(value) != self._size or not value.startswith(self._head):
+                head, _ = split_group(value)
+                self._symbols, self._head, self._size = _names(head), head, len(value)
+            groups.append(Group(interval, start_ms, self._symbols, self._table, rows))
+            packed.append(value[len(self._head) :])
+            rows += len(self._symbols)
+        self._packed += packed
+        self._rows = rows
+        return tuple(groups)
+
+    def finish(self) -> None:
+        """Puts the bars of all ticks into their table. Raises `Malformed` where some are none."""
+        self._table.frame = frame_of(self._packed[0] if len(self._packed) == 1 else b"".join(self._packed))
 
 
 def _decoded(entry: bytes, fields: Mapping[bytes, bytes]) -> Message | Malformed:
@@ -255,35 +299,6 @@ def _place(entry_id: bytes) -> tuple[str, int]:
     if clock_ms > MAX_TIME_MS:
         raise Malformed(f"notification {entry} lies beyond the year 9999")
     return entry, clock_ms
-
-
-def _cut_tick(entry_id: bytes, fields: Mapping[bytes, bytes]) -> _CutTick:
-    tick = _CutTick(*_place(entry_id), _cut(fields))
-    if not tick.cuts:
-        raise Malformed(f"tick {tick.entry} has no bars")
-    return tick
-
-
-def _cut(fields: Mapping[bytes, bytes]) -> Sequence[_Cut]:
-    cuts = []
-    for field, value in fields.items():
-        if field == TYPE:
-            continue
-        head, packed = split_group(value)
-        cuts.append(_Cut(*parse_group_field(field), _names(head), packed))
-    return cuts
-
-
-def _table_of(cuts: Sequence[_Cut]) -> Table:
-    return Table(frame_of(cuts[0].packed if len(cuts) == 1 else b"".join(cut.packed for cut in cuts)))
-
-
-def _groups(cuts: Sequence[_Cut], table: Table, first: int) -> tuple[Group, ...]:
-    """The groups of one tick, whose bars begin at a row of the table."""
-    groups = []
-    for interval, start_ms, symbols, _ in cuts:
-        groups.append(Group(interval, start_ms, symbols, table, first, first := first + len(symbols)))
-    return tuple(groups)
 
 
 _names = lru_cache(maxsize=64)(names_of)  # the same symbols come tick after tick

@@ -239,7 +239,7 @@ class Subscription(Iterator[Message]):
                 portion = found[at : at + DECODED_AT_ONCE]
                 decoded = messages.decode_all(portion)
                 self._entries.extend(zip((entry for entry, _ in portion), decoded, strict=True))
-            size = sum(len(value) for _, fields in found for value in fields.values()) // len(found)
+            size = sum(sum(map(len, fields.values())) for _, fields in found) // len(found)
             self._batch = max(1, min(MAX_BATCH, BATCH_BYTES // max(size, 1), 4 * self._batch))
         elif self._entries or awaits:
             return  # there was only something to save, or nothing has come in a while

@@ -1,13 +1,14 @@
 """Stretches: consecutive ticks of the same symbols as one entry of a feed.
 
-What Redis, redis-py and Python do for an entry costs more than its bars where these are few. Where ticks follow each
-other without a gap and nobody lacks a bar, they are one entry, and each is cut out of it where it is merged. Pure.
+What Redis, redis-py and Python do for an entry, or a tick, costs more than its bars where these are few. Where ticks
+follow each other without a gap and nobody lacks a bar, they are one entry, and stay together until they are released:
+each is cut out there, or before that where something of another feed is to be put together with it. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from playhead.codec import group_field, names_of, parse_group_field, split_group
 from playhead.errors import Malformed
@@ -23,8 +24,99 @@ MOST_BYTES: Final = 64 << 10
 """A stretch is cut there: the server is slow with values of 128 KiB and more, for each of which it asks the kernel."""
 LARGE_BYTES: Final = 16 << 10
 """A tick of this size stands alone: to copy it once more costs as much as an entry."""
-RawTick = tuple[int, Mapping[bytes, bytes]]
-"""Close time and fields of a tick, as they come from Redis."""
+
+
+class RawTick(NamedTuple):
+    """A tick of a feed as it comes from Redis: its close time, and its fields."""
+
+    close_ms: int
+    fields: Mapping[bytes, bytes]
+
+    @property
+    def last_ms(self) -> int:
+        """As of a stretch."""
+        return self.close_ms
+
+    @property
+    def length(self) -> int:
+        """As of a stretch."""
+        return 1
+
+
+class Stretch(NamedTuple):
+    """Ticks that follow each other, as they come from Redis: when the first one closes, how much later each of the
+    others does, how many they are, their interval, where the first one starts, and the value of all as one group."""
+
+    close_ms: int
+    step_ms: int
+    length: int
+    interval: str
+    start_ms: int
+    value: bytes
+
+    @classmethod
+    def of(cls, last_ms: int, fields: Mapping[bytes, bytes]) -> Stretch:
+        """The stretch whose last tick closes then. Raises `Malformed`."""
+        groups = [item for item in fields.items() if item[0] != TYPE]
+        if len(groups) != 1:
+            raise Malformed(f"a stretch has {len(groups)} groups of bars, and not one")
+        ((field, value),) = groups
+        if len(value) > MOST_BYTES:  # as ticks it takes some times as much
+            raise Malformed(f"a stretch has {len(value)} bytes, and {MOST_BYTES} at most")
+        interval, start_ms = parse_group_field(field)
+        step_ms = interval_ms(interval)
+        end = value.find(b"\n") + 1
+        count, rest = divmod(len(value) - end, BAR_BYTES * (value.count(b",", 0, end) + 1))
+        if not end or rest or not count or start_ms + count * step_ms != last_ms:
+            raise Malformed(f"the stretch of {field!r} with {len(value)} bytes has no whole ticks up to {last_ms}")
+        names_of(value[:end])  # each tick gets a copy: what is no line of symbols may be as long as it likes
+        return cls(start_ms + step_ms, step_ms, count, interval, start_ms, value)
+
+    @property
+    def last_ms(self) -> int:
+        """When the last tick closes."""
+        return self.close_ms + (self.length - 1) * self.step_ms
+
+    @property
+    def head(self) -> bytes:
+        """What stands before the bars of each tick."""
+        return self.value[: self.value.index(b"\n") + 1]
+
+    @property
+    def field(self) -> bytes:
+        """The field of the first tick's group."""
+        return group_field(self.interval, self.start_ms).encode()
+
+    def by(self, clock_ms: int) -> int:
+        """How many of the ticks close by then."""
+        return max(0, min(self.length, (clock_ms - self.close_ms) // self.step_ms + 1))
+
+    def part(self, first: int, last: int) -> Stretch:
+        """The ticks from the first of these numbers to before the last."""
+        if (first, last) == (0, self.length):
+            return self
+        end = self.value.index(b"\n") + 1
+        size = (len(self.value) - end) // self.length
+        later_ms = first * self.step_ms
+        value = self.value[:end] + self.value[end + first * size : end + last * size]
+        return self._replace(
+            close_ms=self.close_ms + later_ms, length=last - first, start_ms=self.start_ms + later_ms, value=value
+        )
+
+    def groups(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """Of each tick its close time, and field and value of its group."""
+        end = self.value.index(b"\n") + 1
+        head, of = self.value[:end], self.interval.encode()
+        size = (len(self.value) - end) // self.length
+        starts_ms = range(self.start_ms, self.start_ms + self.length * self.step_ms, self.step_ms)
+        later_ms = self.close_ms - self.start_ms
+        for start_ms, first in zip(starts_ms, range(end, len(self.value), size), strict=True):
+            yield start_ms + later_ms, b"%b@%d" % (of, start_ms), head + self.value[first : first + size]
+
+    def ticks(self) -> Iterator[RawTick]:
+        """The ticks, one by one."""
+        for close_ms, field, value in self.groups():
+            yield RawTick(close_ms, {TYPE: TICK, field: value})
 
 
 def entries_of(ticks: Iterable[FeedTick]) -> Iterator[tuple[str, Fields]]:
@@ -35,31 +127,6 @@ def entries_of(ticks: Iterable[FeedTick]) -> Iterator[tuple[str, Fields]]:
             yield from run.entry()
             run = _Run(close_ms, fields)
     yield from run.entry()
-
-
-def ticks_in(close_ms: int, fields: Mapping[bytes, bytes]) -> Iterator[RawTick]:
-    """The ticks of a stretch whose last one closes then. Raises `Malformed`."""
-    groups = [item for item in fields.items() if item[0] != TYPE]
-    if len(groups) != 1:
-        raise Malformed(f"a stretch has {len(groups)} groups of bars, and not one")
-    ((field, value),) = groups
-    if len(value) > MOST_BYTES:  # as ticks it takes some times as much
-        raise Malformed(f"a stretch has {len(value)} bytes, and {MOST_BYTES} at most")
-    interval, start_ms = parse_group_field(field)
-    step_ms = interval_ms(interval)
-    end = value.find(b"\n") + 1
-    size = BAR_BYTES * (value.count(b",", 0, end) + 1)
-    count, rest = divmod(len(value) - end, size)
-    if not end or rest or not count or start_ms + count * step_ms != close_ms:
-        raise Malformed(f"the stretch of {field!r} with {len(value)} bytes has no whole ticks up to {close_ms}")
-    head = value[:end]
-    names_of(head)  # each tick gets a copy: what is no line of symbols may be as long as it likes
-    for at in range(count):
-        first = end + at * size
-        yield (
-            start_ms + (at + 1) * step_ms,
-            {TYPE: TICK, b"%b@%d" % (interval.encode(), start_ms + at * step_ms): head + value[first : first + size]},
-        )
 
 
 class _Run:

@@ -2,10 +2,12 @@
 -- KEYS: 1 state  2 holds  3 notifications  4 schedule  5 journal  then the feeds, then the bars keys
 -- ARGV: 1 token  2 id of this call  3 expected clock  4 new clock  5 ticks left of a step, '' where there is none
 --       6 run hash after the ticks and days  7 number of days that open at the new clock  8 number of feeds
---       9 number of runs  10 number of ticks  11 registrations that the caller knows of, '' where they do not matter
+--       9 number of blocks of runs  10 number of ticks or stretches of them  11 registrations that the caller knows of, '' where they do not matter
 --       12 which of the feeds is the main one, 0 for none  13 entries taken out that the caller knows of
---       then for each day its calendar and date; for each feed 'trim' or 'drop'; for each run its bars key (counted
---       from the first), start, bytes; for each tick its time, number of fields, field, value, ...
+--       then for each day its calendar and date; for each feed 'trim' or 'drop'; for each block of runs the bars key of
+--       the first (counted from the first of all), number of runs, start, their bytes one after the other; for each tick its
+--       time, 1, number of fields, field, value, ...; or for some that follow each other with one group of the same symbols
+--       the time of the first, their number, from each to the next, interval, start of the first, value with all bars
 -- Returns 'ok', also for a call that was carried out before; 'held'; 'stopped' beyond a stop; 'due' beyond a scheduled
 -- command; 'others' where another consumer has come; 'clock' where the clock is not as expected; 'ended' where the session
 -- is; 'foreign' where the caller may have read what another hand wrote to the main feed: it has been taken out, and is to be
@@ -48,25 +50,46 @@ end
 
 local feed_at = 14 + 2 * days
 local run_at = feed_at + feeds
-local tick_at = run_at + 3 * runs
+local tick_at = run_at + 4 * runs
 -- The bars come first: whether all of their keys are hashes is not asked beforehand, since they are many. Where one is
 -- not, what was written is taken back.
-for at = run_at, run_at + 3 * (runs - 1), 3 do
-  local done = redis.pcall('HSET', KEYS[bars + tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2])
-  if type(done) == 'table' then
-    for back = run_at, at - 3, 3 do redis.call('HDEL', KEYS[bars + tonumber(ARGV[back])], ARGV[back + 1]) end
-    expect_type(KEYS[bars + tonumber(ARGV[at])], 'hash')
-    error(done)
+for at = run_at, run_at + 4 * (runs - 1), 4 do
+  local first, count, start, packed = bars + tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  local size = #packed / count
+  for n = 0, count - 1 do
+    local done = redis.pcall('HSET', KEYS[first + n], start, string.sub(packed, n * size + 1, (n + 1) * size))
+    if type(done) == 'table' then
+      for back = run_at, at, 4 do
+        local through = back == at and n or tonumber(ARGV[back + 1])
+        for k = 0, through - 1 do redis.call('HDEL', KEYS[bars + tonumber(ARGV[back]) + k], ARGV[back + 2]) end
+      end
+      expect_type(KEYS[first + n], 'hash')
+      error(done)
+    end
   end
 end
 local last = now[6] or '0-0'
 if ticks > 0 then clear_behind(state, notifications, last) end
 for _ = 1, ticks do
-  local id = ARGV[tick_at] .. '-0'
-  local fields = 2 * tonumber(ARGV[tick_at + 1])
-  append_next(state, notifications, last, id, unpack(ARGV, tick_at + 2, tick_at + 1 + fields))
-  last = id
-  tick_at = tick_at + 2 + fields
+  local close, count = tonumber(ARGV[tick_at]), tonumber(ARGV[tick_at + 1])
+  if count == 1 then
+    local fields = 2 * tonumber(ARGV[tick_at + 2])
+    local id = ARGV[tick_at] .. '-0'
+    append_next(state, notifications, last, id, unpack(ARGV, tick_at + 3, tick_at + 2 + fields))
+    last = id
+    tick_at = tick_at + 3 + fields
+  else
+    local step, of, start, value = tonumber(ARGV[tick_at + 2]), ARGV[tick_at + 3], tonumber(ARGV[tick_at + 4]), ARGV[tick_at + 5]
+    local head = string.find(value, '\n', 1, true)
+    local names, size = string.sub(value, 1, head), (#value - head) / count
+    for n = 0, count - 1 do
+      local id = whole(close + n * step) .. '-0'
+      local group = names .. string.sub(value, head + n * size + 1, head + (n + 1) * size)
+      append_next(state, notifications, last, id, 'type', 'tick', of .. '@' .. whole(start + n * step), group)
+      last = id
+    end
+    tick_at = tick_at + 6
+  end
 end
 for n = 1, feeds do
   if ARGV[feed_at + n - 1] == 'drop' then

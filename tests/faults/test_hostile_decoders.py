@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from coordinator.lockstep import Lockstep
-from coordinator.merge import Feed, MergedTick
+from coordinator.merge import FOREVER_MS, Feed, Merge
 from coordinator.roster import Roster
 from playhead import commands, config, days, entries, journal, messages, names, script, speed, symbols, times, uris
 from playhead.codec import bars_of, group_field, pack, pack_names, unpack
@@ -121,7 +121,9 @@ def pushed(given: tuple[bytes, Fields]) -> object:
     feed = Feed("0-0", 0, 0)
     feed.push(entry, found)
     roster = Roster({name: SymbolRecord("XNYS", "America/New_York") for name in NAMES})
-    return roster.arrange([MergedTick(close_ms, (("main", each),)) for close_ms, each in feed.ticks])
+    merge = Merge()
+    merge.feeds = {"main": feed}
+    return [list(tick.ticks()) for tick in roster.arrange(merge.peek(FOREVER_MS, 1 << 20))]
 
 
 def recorded(given: tuple[bytes, Fields]) -> object:

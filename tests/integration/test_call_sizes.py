@@ -71,7 +71,7 @@ def test_no_move_takes_much_more_than_its_size(make: Made, monkeypatch: pytest.M
     advance = Store.advance
 
     def measured(self: Store, move: Move) -> str:
-        moves.append((len(move.ticks), sum(len(group.value) for _, groups in move.ticks for group in groups)))
+        moves.append((sum(tick.length for tick in move.ticks), sum(tick.size for tick in move.ticks)))
         return advance(self, move)
 
     monkeypatch.setattr(Store, "advance", measured)

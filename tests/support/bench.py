@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from coordinator.batch import runs_of_ticks
+from coordinator.batch import runs_of
 from coordinator.move import Move
 from coordinator.operation import Commit, Operation, Operations, feed_name
-from coordinator.roster import Released
+from coordinator.roster import Arranged, Released
 from coordinator.state import State
 from coordinator.store import Store
 from playhead.codec import group_field, pack, pack_names
@@ -37,12 +37,12 @@ COUNTS = StagedSymbol(3, 1, 1, {"pre-market": 1}, 0, (("1m", DAY),))
 MANIFEST = Manifest({"RIVN": COUNTS}, {}, OPEN_MS + 2 * MINUTE_MS)
 
 
-def released(start_ms: int, *symbols: str) -> tuple[int, list[Released]]:
+def released(start_ms: int, *symbols: str) -> Arranged:
     """A tick with a bar of each symbol."""
     frame = pack(np.array([values_at(symbol, start_ms) for symbol in symbols]))
     field = group_field("1m", start_ms).encode()
     group = Released(field, pack_names(symbols) + frame.tobytes(), "1m", start_ms, symbols, frame)
-    return start_ms + MINUTE_MS, [group]
+    return Arranged(start_ms + MINUTE_MS, [group])
 
 
 class Bench:
@@ -92,13 +92,12 @@ class Bench:
         """One call from wherever the clock is, with a tick for each minute."""
         clock_ms = int(self.state()["clock_ms"])
         ticks = [released(clock_ms + at * MINUTE_MS, "AAPL", "MSFT") for at in range(minutes)]
-        runs = runs_of_ticks([groups for _, groups in ticks])
         return self.store.advance(
             Move(
                 clock_ms,
                 clock_ms + minutes * MINUTE_MS,
                 ticks,
-                runs,
+                runs_of(ticks),
                 dict.fromkeys(("AAPL", "MSFT"), self.tape.days.day(clock_ms).label),
                 feeds or {},
                 (),
@@ -121,9 +120,10 @@ class Bench:
     def stage(self, attempt: str = ATTEMPT, manifest: Manifest = MANIFEST) -> None:
         """One bar by the clock, one to come."""
         frame = pack(np.array([values_at("RIVN", OPEN_MS)]))
-        ((close_ms, (group,)),) = [released(OPEN_MS, "RIVN")]
+        tick = released(OPEN_MS, "RIVN")
+        (group,) = tick.groups
         entries: list[tuple[str, Fields]] = [
-            (f"{close_ms}-0", {"type": "tick", group.field.decode(): group.value}),
+            (f"{tick.close_ms}-0", {"type": "tick", group.field.decode(): group.value}),
             (f"{manifest.through_ms}-1", window_end(manifest.through_ms, final=True)),
         ]
         self.staging(attempt).write([("RIVN", "1m", DAY, OPEN_MS - MINUTE_MS, frame.tobytes())], entries, manifest)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.merge import FOREVER_MS, Feed, Merge, MergedTick
+from coordinator.merge import FOREVER_MS, Feed, Merge, Merged, MergedTick
 from playhead.errors import Malformed
 
 TICK = {b"type": b"tick"}
@@ -37,8 +39,8 @@ def push_mark(merge: Merge, name: str, time_ms: int, *, final: bool = False) -> 
     merge.feeds[name].push(f"{time_ms}-1".encode(), mark(time_ms, final=final))
 
 
-def times(ticks: list[MergedTick]) -> list[int]:
-    return [each.close_ms for each in ticks]
+def times(ticks: Sequence[Merged]) -> list[int]:
+    return [each.last_ms for each in ticks]
 
 
 def test_a_feed_without_an_entry_is_waited_for() -> None:
@@ -156,7 +158,7 @@ def test_however_the_feeds_come_in_the_same_ticks_come_out(feeds: dict[str, list
     merge = merge_of(*feeds)
     left = {name: list(times) for name, times in feeds.items()}
     ended: set[str] = set()
-    released: list[MergedTick] = []
+    released: list[Merged] = []
     while len(released) < len(expected) or len(ended) < len(feeds):
         name = data.draw(st.sampled_from(sorted(feeds)))
         if left[name]:

@@ -46,9 +46,9 @@ def as_bytes(item: str | bytes) -> bytes:
 
 def groups_of(roster: Roster, tick: MergedTick) -> list[Released]:
     """What is released of one tick."""
-    ((close_ms, groups),) = roster.arrange([tick])
-    assert close_ms == tick.close_ms
-    return groups
+    (released,) = roster.arrange([tick])
+    assert released.close_ms == tick.close_ms
+    return list(released.groups)
 
 
 def arranged(records: Mapping[str, SymbolRecord], feeds: Mapping[str, Sequence[str]]) -> list[Released]:

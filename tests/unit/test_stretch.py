@@ -11,7 +11,7 @@ from coordinator.merge import Feed
 from playhead.codec import group_field, pack, pack_names
 from playhead.errors import Malformed
 from playhead.intervals import interval_ms
-from shared.stretch import LARGE_BYTES, MOST_BYTES, entries_of, ticks_in
+from shared.stretch import LARGE_BYTES, MOST_BYTES, RawTick, Stretch, entries_of
 from shared.ticks import FeedTick, Fields
 
 MINUTE_MS = 60_000
@@ -44,7 +44,12 @@ def read_back(entries: list[tuple[str, Fields]], clock_ms: int = 0) -> list[tupl
     feed = Feed(f"{clock_ms}-0", clock_ms, clock_ms)
     for entry, fields in entries:
         feed.push(entry.encode(), raw(fields))
-    return [(close_ms, dict(fields)) for close_ms, fields in feed.ticks]
+    return [(tick.close_ms, dict(tick.fields)) for tick in apart(feed)]
+
+
+def apart(feed: Feed) -> list[RawTick]:
+    """The ticks of a feed, one by one."""
+    return [tick for each in feed.ticks for tick in (each.ticks() if isinstance(each, Stretch) else (each,))]
 
 
 def types(entries: list[tuple[str, Fields]]) -> list[tuple[int, bytes]]:
@@ -124,7 +129,7 @@ MALFORMED = {
 @pytest.mark.parametrize("fields", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_no_stretch_is_refused(fields: Raw) -> None:
     with pytest.raises(Malformed):
-        list(ticks_in(OPEN_MS + 2 * MINUTE_MS, {b"type": b"ticks", **fields}))
+        Stretch.of(OPEN_MS + 2 * MINUTE_MS, {b"type": b"ticks", **fields})
 
 
 def test_a_stretch_that_goes_back_is_taken_from_where_the_feed_is() -> None:
@@ -132,5 +137,5 @@ def test_a_stretch_that_goes_back_is_taken_from_where_the_feed_is() -> None:
     feed = Feed("0-0", 0, 0)
     feed.push(f"{OPEN_MS + 2 * MINUTE_MS}-0".encode(), raw(next(entries_of([minute(1, "A")]))[1]))
     feed.push(entries[0][0].encode(), raw(entries[0][1]))
-    assert [(close_ms - OPEN_MS) // MINUTE_MS for close_ms, _ in feed.ticks] == [2, 3, 4]
+    assert [(tick.close_ms - OPEN_MS) // MINUTE_MS for tick in apart(feed)] == [2, 3, 4]
     assert interval_ms("1m") == MINUTE_MS
