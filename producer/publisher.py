@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 import redis
@@ -22,18 +20,17 @@ from producer.window import Window
 from shared.lease import Lease
 from shared.logs import SessionLog
 from shared.settings import Settings
-from shared.stretch import entries_of
-from shared.ticks import FeedTick, Fields, window_end
+from shared.stretch import MOST_TICKS, Entry
+from shared.ticks import Fields, window_end
 
 LOG: Final = logging.getLogger(__name__)
 WINDOW_MS: Final = DAY_MS
 """Length of a window. Longer than any overlap of two exchanges' sessions needs; short enough to hold in memory."""
-MOST_TICKS: Final = 256
-"""Ticks of one call to Redis."""
 FARTHEST_MS: Final = 14 * DAY_MS
 """No window is opened so far ahead of the clock, however few of them have bars."""
+CALL_TICKS: Final = 1024
 CALL_BYTES: Final = 512 << 10
-"""The same by size: the smaller of the two counts. A call must not keep the server from all others for long."""
+"""What one call to Redis takes, in ticks and by size. It must not keep the server from all others for long."""
 IDLE_S: Final = 0.004
 LONGEST_IDLE_S: Final = 0.02
 """Pause where there is nothing to do: the clock is behind, or an addition holds it."""
@@ -54,7 +51,7 @@ class Publisher:
         self._session = lease.keys.session
         self._counted = PUBLISHED.labels(lease.keys.session)
         self._reading: Reading | None = None
-        self._ticks: Iterator[FeedTick] | None = None
+        self._entries: deque[Entry] | None = None
         self._config: SessionConfig | None = None
         self._last = BEGINNING
         self._published = {} if published is None else published
@@ -64,7 +61,7 @@ class Publisher:
         self._rest_s = IDLE_S / 2
         self._with_bars: deque[int] = deque(maxlen=settings.windows_ahead)  # the starts of the last windows with bars
         self._ahead_ticks, self._ahead_bytes = 0, 0
-        # What that is made of, by call or less: the last close time, how many ticks, and their size.
+        # What that is made of, by entry: the last close time, how many ticks, and their size.
         self._unreleased: deque[tuple[int, int, int]] = deque()
         self._done = False
 
@@ -83,8 +80,8 @@ class Publisher:
             return RESTING_S
         if self._config is None:
             return self._begin()
-        if self._ticks is not None:
-            return self._publish(self._ticks)
+        if self._entries is not None:
+            return self._publish(self._entries)
         if self._reading is not None:
             return self._await_window(self._reading)
         return self._open(self._config)
@@ -133,7 +130,7 @@ class Publisher:
             self._whole = all(given.symbol in symbols for given in config.symbols)
             sources = {record.source or config.source for record in symbols.values()}
             self._reading = Reading(
-                lambda: list(window.read(config)),
+                lambda: list(window.read(config, min(MOST_TICKS, self._settings.feed_ticks_ahead))),
                 f"load-{self._session}",
                 ", ".join(sorted(sources)),
                 first=self._last == BEGINNING,
@@ -149,28 +146,28 @@ class Publisher:
 
     def _await_window(self, reading: Reading) -> float:
         try:
-            ticks = reading.ticks()
+            entries = reading.entries()
         except CannotBeRead as error:
             self._reading = None
             self._done = True
             self._log.error("the session cannot begin: %s", error)
             self._feed.fail(str(error))
             return 0
-        if ticks is None:
+        if entries is None:
             return IDLE_S if reading.rests else 0
         self._reading = None
-        if not ticks and self._last == BEGINNING and self._whole and self._is_last_window():
+        if not entries and self._last == BEGINNING and self._whole and self._is_last_window():
             self._done = True
             self._feed.fail("the source has no bars in regular hours for these symbols on these dates")
             return 0
-        if ticks:
+        if entries:
             self._with_bars.append(self._window_ms)
         last_ms = time_ms(self._last)
-        self._ticks = iter([tick for tick in ticks if tick[0] > last_ms])
-        there = [tick for tick in ticks if tick[0] <= last_ms]
+        self._entries = deque(left for entry in entries if (left := entry.after(last_ms)) is not None)
+        there = [entry for entry in entries if entry.last_ms <= last_ms]
         if there:  # the producer before this one had begun the window
-            for tick in there:
-                self._count(tick[0], 1, _size_of(tick))
+            for entry in there:
+                self._count(entry)
             self._count_released(self._feed.clock_ms())
         return 0
 
@@ -178,29 +175,26 @@ class Publisher:
         (end_ms,) = self._feed.state("end_ms")
         return end_ms is not None and self._window_ms + WINDOW_MS >= int(end_ms)
 
-    def _publish(self, ticks: Iterator[FeedTick]) -> float:
+    def _publish(self, ready: deque[Entry]) -> float:
         if self._is_far_ahead():
             self._count_released(self._feed.clock_ms())
             if self._is_far_ahead():
                 return IDLE_S
-        # Each tick counts with its own size: the first ones of a day may have a few symbols, and later ones all.
-        most = min(MOST_TICKS, self._settings.feed_ticks_ahead)
-        most_bytes = min(CALL_BYTES, self._settings.feed_bytes_ahead)
-        batch: list[FeedTick] = []
-        size = 0
-        for tick in islice(ticks, most):
-            batch.append(tick)
-            size += _size_of(tick)
-            if size >= most_bytes:
-                break
-        entries = list(entries_of(batch))
-        if batch:
-            self._counted.inc(len(batch))
-            self._count(batch[-1][0], len(batch), size)
-        if len(batch) < most and size < most_bytes:
+        # Each entry counts with its own size: the first ones of a day may have a few symbols, and later ones all.
+        ticks_left = min(CALL_TICKS, self._settings.feed_ticks_ahead)
+        bytes_left = min(CALL_BYTES, self._settings.feed_bytes_ahead)
+        entries: list[tuple[str, Fields]] = []
+        while ready and (not entries or (ready[0].length <= ticks_left and ready[0].size <= bytes_left)):
+            entry = ready.popleft()
+            ticks_left -= entry.length
+            bytes_left -= entry.size
+            entries.append((entry.id, entry.fields))
+            self._counted.inc(entry.length)
+            self._count(entry)
+        if not ready:
             end_ms = self._window_ms + WINDOW_MS
             entries.append((f"{end_ms}-1", window_end(end_ms, final=False)))
-            self._ticks = None
+            self._entries = None
             self._window_ms = end_ms
         self._append(entries)
         return 0
@@ -210,11 +204,11 @@ class Publisher:
         settings = self._settings
         return self._ahead_ticks >= settings.feed_ticks_ahead or self._ahead_bytes >= settings.feed_bytes_ahead
 
-    def _count(self, last_ms: int, ticks: int, size: int) -> None:
-        """Counts ticks that stand in the feed, up to a close time."""
-        self._ahead_ticks += ticks
-        self._ahead_bytes += size
-        self._unreleased.append((last_ms, ticks, size))
+    def _count(self, entry: Entry) -> None:
+        """Counts what stands in the feed."""
+        self._ahead_ticks += entry.length
+        self._ahead_bytes += entry.size
+        self._unreleased.append((entry.last_ms, entry.length, entry.size))
 
     def _count_released(self, clock_ms: int) -> None:
         """Which of the ticks that were counted are still ahead of the clock."""
@@ -226,7 +220,3 @@ class Publisher:
     def _append(self, entries: list[tuple[str, Fields]]) -> None:
         self._count_released(self._feed.publish(self._last, entries))
         self._last = self._published[self._history] = entries[-1][0]
-
-
-def _size_of(tick: FeedTick) -> int:
-    return sum(map(len, tick[1].values()))

@@ -9,7 +9,7 @@ from typing import Final
 
 from playhead.errors import InvalidInput, PlayheadError
 from shared.background import in_background
-from shared.ticks import FeedTick
+from shared.stretch import Entry
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
@@ -32,7 +32,7 @@ class Reading:
     what is asked later may be answered sooner. The first answer counts.
     """
 
-    def __init__(self, read: Callable[[], list[FeedTick]], name: str, sources: str, first: bool) -> None:
+    def __init__(self, read: Callable[[], list[Entry]], name: str, sources: str, first: bool) -> None:
         """`sources` names what is read. For the `first` window of a session only disks and networks are waited
         for: what a source has not got it will not get."""
         self.trouble = ""
@@ -41,7 +41,7 @@ class Reading:
         self._name = name
         self._sources = sources
         self._first = first
-        self._attempts: set[Future[list[FeedTick]]] = set()
+        self._attempts: set[Future[list[Entry]]] = set()
         self._begun_s = 0.0
         self._next_s = 0.0  # when another attempt is made
         self._pause_s = FIRST_PAUSE_S
@@ -52,8 +52,8 @@ class Reading:
         """Whether nothing is being read just now."""
         return not self._attempts
 
-    def ticks(self) -> list[FeedTick] | None:
-        """The ticks of the window, once they are there. Waits a little for them. Raises `CannotBeRead`."""
+    def entries(self) -> list[Entry] | None:
+        """The entries of the window, once they are there. Waits a little for them. Raises `CannotBeRead`."""
         now_s = time.monotonic()
         if now_s >= self._next_s and len(self._attempts) < MOST_AT_ONCE:
             self._attempts.add(in_background(self._read, self._name))

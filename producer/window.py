@@ -16,7 +16,8 @@ from shared.derive import derive
 from shared.hours import Hours
 from shared.sources.reads import measured
 from shared.sources.registry import open_source
-from shared.ticks import Closing, FeedTick, ticks_of
+from shared.stretch import MOST_TICKS, Entry, entries_of
+from shared.ticks import Closing
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class Window:
     symbols: Mapping[str, SymbolRecord]
     _cuts: dict[tuple[str, int, str], Cut] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def read(self, config: SessionConfig) -> Iterator[FeedTick]:
-        """Its ticks in close-time order. Raises `SourceError` where a source cannot be read."""
-        return ticks_of(self._bars(config))
+    def read(self, config: SessionConfig, most: int = MOST_TICKS) -> Iterator[Entry]:
+        """Its ticks in close-time order, as entries of up to `most`. Raises `SourceError` where a source cannot be
+        read."""
+        return entries_of(self._bars(config), most)
 
     def _bars(self, config: SessionConfig) -> Iterator[Closing]:
         # A longer bar that closes in this window may have begun before it.

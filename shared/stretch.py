@@ -8,14 +8,17 @@ each is cut out there, or before that where something of another feed is to be p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Final, NamedTuple
+
+import numpy as np
 
 from playhead.codec import group_field, names_of, parse_group_field, split_group
 from playhead.errors import Malformed
 from playhead.intervals import interval_ms
 from playhead.messages import TICK, TYPE
 from playhead.runs import BAR_BYTES
-from shared.ticks import FeedTick, Fields
+from shared.ticks import Closing, Even, FeedTick, Fields, even, ticks_of
 
 TICKS: Final = b"ticks"
 """The type of such an entry. It has one group: its field says where the first tick starts, its value has the symbols
@@ -24,6 +27,33 @@ MOST_BYTES: Final = 64 << 10
 """A stretch is cut there: the server is slow with values of 128 KiB and more, for each of which it asks the kernel."""
 LARGE_BYTES: Final = 16 << 10
 """A tick of this size stands alone: to copy it once more costs as much as an entry."""
+MOST_TICKS: Final = 256
+"""Ticks of one entry."""
+
+
+class Entry(NamedTuple):
+    """An entry of a feed: when its last tick closes, how many ticks it has, and its fields."""
+
+    last_ms: int
+    length: int
+    fields: Fields
+
+    @property
+    def id(self) -> str:
+        """Its id in the feed."""
+        return f"{self.last_ms}-0"
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return sum(map(len, self.fields.values()))
+
+    def after(self, clock_ms: int) -> Entry | None:
+        """What it has of ticks that close after a time."""
+        if self.last_ms <= clock_ms or self.length == 1:
+            return self if self.last_ms > clock_ms else None
+        whole = Stretch.of(self.last_ms, {_bytes(name): _bytes(value) for name, value in self.fields.items()})
+        return whole.part(whole.by(clock_ms), whole.length).entry()
 
 
 class RawTick(NamedTuple):
@@ -113,20 +143,54 @@ class Stretch(NamedTuple):
         for start_ms, first in zip(starts_ms, range(end, len(self.value), size), strict=True):
             yield start_ms + later_ms, b"%b@%d" % (of, start_ms), head + self.value[first : first + size]
 
+    def entry(self) -> Entry:
+        """It as it is published."""
+        return _entry(self.last_ms, self.length, group_field(self.interval, self.start_ms), self.value)
+
     def ticks(self) -> Iterator[RawTick]:
         """The ticks, one by one."""
         for close_ms, field, value in self.groups():
             yield RawTick(close_ms, {TYPE: TICK, field: value})
 
 
-def entries_of(ticks: Iterable[FeedTick]) -> Iterator[tuple[str, Fields]]:
-    """Ticks in time order as entries of a feed, with their ids: the close time of the last tick in each."""
+def entries_of(all_bars: Iterable[Closing], most: int = MOST_TICKS) -> Iterator[Entry]:
+    """All bars as entries of a feed with up to `most` ticks each."""
+    bars = list(all_bars)
+    table = even(bars)
+    return joined(ticks_of(bars), most) if table is None else _cut(table, most)
+
+
+def _cut(table: Even, most: int) -> Iterator[Entry]:
+    """As `joined`, without looking at each tick."""
+    step_ms, size = interval_ms(table.interval), table.tick_bytes
+    starts, closes = table.start_ms, table.close_ms
+    whole = closes == starts + step_ms
+    apart = (np.diff(starts) != step_ms) | ~(whole[:-1] & whole[1:])
+    most = 1 if len(table.head) + size >= LARGE_BYTES else min(most, (MOST_BYTES - len(table.head)) // size)
+    for first, last in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(starts)]):
+        for at in range(first, last, most):
+            length = min(most, last - at)
+            field = group_field(table.interval, int(starts[at]))
+            value = table.head + table.packed[at * size : (at + length) * size]
+            yield _entry(int(closes[at + length - 1]), length, field, value)
+
+
+def joined(ticks: Iterable[FeedTick], most: int = MOST_TICKS) -> Iterator[Entry]:
+    """Ticks in time order as entries of a feed, those that follow each other as one."""
     run = _Run()
     for close_ms, fields in ticks:
-        if not run.takes(close_ms, fields):
+        if run.length == most or not run.takes(close_ms, fields):
             yield from run.entry()
             run = _Run(close_ms, fields)
     yield from run.entry()
+
+
+def _entry(last_ms: int, length: int, field: str, value: bytes) -> Entry:
+    return Entry(last_ms, length, {"type": TICKS if length > 1 else "tick", field: value})
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 class _Run:
@@ -167,15 +231,17 @@ class _Run:
         self._expect(close_ms - self._step_ms)
         return True
 
-    def entry(self) -> Iterator[tuple[str, Fields]]:
+    @property
+    def length(self) -> int:
+        """How many ticks follow each other in it."""
+        return len(self._bars)
+
+    def entry(self) -> Iterator[Entry]:
         """All of it as one entry, if there is anything."""
-        if self._fields is None:
-            return
-        if len(self._bars) > 1:
-            bars: Fields = {"type": TICKS, self._field: self._head + b"".join(self._bars)}
-            yield f"{self._close_ms}-0", bars
-        else:
-            yield f"{self._close_ms}-0", self._fields
+        if self.length > 1:
+            yield _entry(self._close_ms, self.length, self._field, self._head + b"".join(self._bars))
+        elif self._fields is not None:
+            yield Entry(self._close_ms, 1, self._fields)
 
     def _expect(self, start_ms: int) -> None:
         following_ms = start_ms + self._step_ms

@@ -18,7 +18,6 @@ from playhead.closing import closes_of
 from playhead.codec import group_field, pack, pack_names
 from playhead.days import TradingDays
 from playhead.intervals import interval_ms
-from playhead.runs import BAR_BYTES
 
 Fields = dict[str | bytes, str | bytes]
 FeedTick = tuple[int, Fields]
@@ -47,6 +46,23 @@ class Closing:
         return self if keep.all() else Closing(self.bars.where(keep), self.close_ms[keep])
 
 
+@dataclass(frozen=True, slots=True)
+class Even:
+    """Bars of one interval of some symbols of which none lacks one, tick by tick: starts and closes of shape (n,), UTC
+    ms, the head of each group, and the bars, packed."""
+
+    interval: str
+    start_ms: NDArray[np.int64]
+    close_ms: NDArray[np.int64]
+    head: bytes
+    packed: bytes
+
+    @property
+    def tick_bytes(self) -> int:
+        """The size of the bars of one tick."""
+        return len(self.packed) // len(self.start_ms)
+
+
 def ticks_of(all_bars: Iterable[Closing]) -> Iterator[FeedTick]:
     """All bars as ticks in close-time order; in each, shorter intervals first, then earlier starts, symbols sorted.
 
@@ -63,18 +79,30 @@ def ticks_of(all_bars: Iterable[Closing]) -> Iterator[FeedTick]:
         yield close_ms, {"type": "tick", **{field: value for _, field, value in parts}}
 
 
+def even(all_bars: Iterable[Closing]) -> Even | None:
+    """All bars, if they are of one interval, nobody lacks one, and no two close together. Then one turn of the whole
+    table does what else has to be done for each tick."""
+    columns = sorted((each for each in all_bars if len(each.bars)), key=lambda each: each.bars.symbol)
+    if not columns or (np.diff(columns[0].close_ms) <= 0).any():
+        return None
+    interval, starts, closes = columns[0].bars.interval, columns[0].bars.start_ms, columns[0].close_ms
+    for each in columns:
+        if each.bars.interval != interval or each.bars.start_ms is not starts or each.close_ms is not closes:
+            return None
+    packed = pack(np.stack([each.bars.values for each in columns], axis=1).reshape(-1, 5)).tobytes()
+    return Even(interval, starts, closes, pack_names([each.bars.symbol for each in columns]), packed)
+
+
 def _groups(columns: list[Closing]) -> Iterator[tuple[int, str, bytes]]:
     """Close time, field and value of each group of one interval."""
     columns.sort(key=lambda each: each.bars.symbol)
     interval = columns[0].bars.interval
     symbols = tuple(each.bars.symbol for each in columns)
-    starts, closes = columns[0].bars.start_ms, columns[0].close_ms
-    if all(each.bars.start_ms is starts and each.close_ms is closes for each in columns):
-        # Nobody lacks a bar, and nothing has to be put in order: one turn of the whole table does it.
-        head, size = pack_names(symbols), BAR_BYTES * len(symbols)
-        packed = pack(np.stack([each.bars.values for each in columns], axis=1).reshape(-1, 5)).tobytes()
-        for at, (start_ms, close_ms) in enumerate(zip(starts.tolist(), closes.tolist(), strict=True)):
-            yield close_ms, group_field(interval, start_ms), head + packed[at * size : (at + 1) * size]
+    table = even(columns)
+    if table is not None:
+        size = table.tick_bytes
+        for at, (start_ms, close_ms) in enumerate(zip(table.start_ms.tolist(), table.close_ms.tolist(), strict=True)):
+            yield close_ms, group_field(interval, start_ms), table.head + table.packed[at * size : (at + 1) * size]
         return
     starts = np.concatenate([each.bars.start_ms for each in columns])
     closes = np.concatenate([each.close_ms for each in columns])

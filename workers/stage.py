@@ -18,7 +18,7 @@ from shared.logs import SessionLog
 from shared.request import Manifest
 from shared.settings import Settings
 from shared.stretch import entries_of
-from shared.ticks import Fields, ticks_of, window_end
+from shared.ticks import Fields, window_end
 from workers.catchup import Catchup, catch_up, warm_up
 from workers.life import Life
 from workers.metrics import BUSY, FAILED, JOB_S, JOBS, STAGED, STALE
@@ -78,10 +78,10 @@ def _stage(staging: Staging, task: Task, session: str) -> None:
             log.exception("loading %s failed", request.symbol)
             rejected[request.symbol] = f"{type(error).__name__}: {error}"
     through_ms = max(task.clock_ms, task.opened_ms)
-    ticks = list(ticks_of(each for one in caught.values() for each in one.queued))
-    if ticks:
-        through_ms = max(through_ms, ticks[-1][0])
-    entries: list[tuple[str, Fields]] = list(entries_of(ticks))
+    queued = list(entries_of(each for one in caught.values() for each in one.queued))
+    if queued:
+        through_ms = max(through_ms, queued[-1].last_ms)
+    entries: list[tuple[str, Fields]] = [(entry.id, entry.fields) for entry in queued]
     entries.append((f"{through_ms}-1", window_end(through_ms, final=True)))
     counts = {symbol: each.counts for symbol, each in caught.items()}
     staging.write(_runs(caught), entries, Manifest(counts, rejected, through_ms))

@@ -93,4 +93,4 @@ def test_the_feed_stays_within_its_bounds_whoever_publishes(make: Made) -> None:
 
 
 def is_idle(producer: Publisher) -> bool:
-    return producer.poll() > 0 and producer._ticks is not None
+    return producer.poll() > 0 and producer._entries is not None

@@ -38,7 +38,7 @@ def test_an_id_sorts_by_its_time_and_then_by_its_number(entry: str, expected: tu
         "5_0-0",
         "5-0-0",
         "$",
-        "٥-0",
+        "\u0665-0",
         "5-²",
         "1" * 21 + "-0",
         "0-" + "1" * 21,

@@ -10,10 +10,10 @@ import pytest
 from playhead.errors import SourceError, UnknownSymbolInSource
 from producer import reading
 from producer.reading import CannotBeRead, Reading
-from shared.ticks import FeedTick
+from shared.stretch import Entry
 from tests.support.waiting import wait_until
 
-TICKS: list[FeedTick] = [(60_000, {"type": "tick"})]
+ENTRIES = [Entry(60_000, 1, {"type": "tick"})]
 
 
 class Source:
@@ -25,14 +25,14 @@ class Source:
         self.released = threading.Event()
         self._outcomes = list(outcomes)
 
-    def read(self) -> list[FeedTick]:
+    def read(self) -> list[Entry]:
         self.attempts += 1
         if not self._outcomes:
-            return TICKS
+            return ENTRIES
         outcome = self._outcomes.pop(0)
         if outcome is None:
             self.released.wait()
-            return TICKS
+            return ENTRIES
         raise outcome
 
 
@@ -57,10 +57,10 @@ def troubles_of(read: Reading) -> list[str]:
     said: list[str] = []
 
     def there() -> bool:
-        found = read.ticks()
+        found = read.entries()
         if read.trouble and read.trouble not in said:
             said.append(read.trouble)
-        assert found in (None, TICKS)
+        assert found in (None, ENTRIES)
         return found is not None
 
     wait_until(there, what="the ticks")
@@ -95,7 +95,7 @@ def test_the_pauses_between_attempts_grow(read: Callable[..., Reading], monkeypa
     monkeypatch.setattr(reading, "LONGEST_PAUSE_S", 0.02)
     one = read(Source(*[OSError("gone")] * 5))
     pauses = []
-    while one.ticks() is None:
+    while one.entries() is None:
         pauses.append(one._pause_s)
     assert pauses == sorted(pauses)
     assert {0.01, 0.02} <= set(pauses) <= {0.005, 0.01, 0.02}
@@ -107,7 +107,7 @@ def test_a_session_does_not_begin_with_a_source_that_has_nothing_for_it(
 ) -> None:
     one = read(Source(error), first=True)
     with pytest.raises(CannotBeRead, match=str(error)):
-        wait_until(lambda: one.ticks() is not None)
+        wait_until(lambda: one.entries() is not None)
 
 
 def test_a_disk_that_fails_at_the_beginning_is_waited_for(read: Callable[..., Reading]) -> None:
@@ -124,8 +124,8 @@ def test_a_source_that_hangs_is_said_and_asked_anew_beside_that(read: Callable[.
 def test_of_a_source_that_hangs_only_so_many_threads_are_left(read: Callable[..., Reading]) -> None:
     source = Source(*[None] * 10)
     one = read(source)
-    wait_until(lambda: one.ticks() is not None or source.attempts == reading.MOST_AT_ONCE, 30)
-    assert [one.ticks() for _ in range(200)] == [None] * 200
+    wait_until(lambda: one.entries() is not None or source.attempts == reading.MOST_AT_ONCE, 30)
+    assert [one.entries() for _ in range(200)] == [None] * 200
     assert source.attempts == reading.MOST_AT_ONCE
     source.released.set()
-    wait_until(lambda: one.ticks() == TICKS, what="the answer that was late")
+    wait_until(lambda: one.entries() == ENTRIES, what="the answer that was late")
