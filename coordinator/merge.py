@@ -121,13 +121,18 @@ class Feed:
         else:
             raise Malformed(f"entry {self.cursor} has the unknown type {(kind or b'')[:40]!r}")
 
-    def next(self, through_ms: int, most: int) -> Iterator[RawTick | Stretch]:
-        """Up to `most` of the next ticks that close by `through_ms`."""
+    def next(self, through_ms: int, most: int, after_ms: int) -> Iterator[RawTick | Stretch]:
+        """Up to `most` of the ticks that close after `after_ms` and by `through_ms`."""
         for each in self.ticks:
             if most <= 0 or each.close_ms > through_ms:
                 return
+            if each.last_ms <= after_ms:
+                continue
             if isinstance(each, Stretch):
-                each = each.part(0, min(most, each.by(through_ms)))
+                first, last = each.by(after_ms), each.by(through_ms)
+                if first == last:
+                    return
+                each = each.part(first, min(first + most, last))
             most -= each.length
             yield each
 
@@ -158,19 +163,20 @@ class Merge:
         """Everything that closes by then is known."""
         return min(feed.known_ms for feed in self.feeds.values())
 
-    def peek(self, through_ms: int, most: int) -> list[Merged]:
-        """Up to `most` of the next ticks that close by `through_ms`, which must not be beyond the frontier."""
+    def peek(self, through_ms: int, most: int, after_ms: int = 0) -> list[Merged]:
+        """Up to `most` of the next ticks that close by `through_ms`, which must not be beyond the frontier; with
+        `after_ms` of those that close after that."""
         if len(self.feeds) == 1:
             ((name, feed),) = self.feeds.items()
             return [
                 MergedStretch(name, each)
                 if isinstance(each, Stretch)
                 else MergedTick(each.close_ms, ((name, each.fields),))
-                for each in feed.next(through_ms, most)
+                for each in feed.next(through_ms, most, after_ms)
             ]
         by_time: dict[int, list[tuple[str, RawFields]]] = {}
         for name, feed in self.feeds.items():
-            for each in feed.next(through_ms, most):
+            for each in feed.next(through_ms, most, after_ms):
                 for close_ms, fields in each.ticks() if isinstance(each, Stretch) else (each,):
                     by_time.setdefault(close_ms, []).append((name, fields))
         return [MergedTick(close_ms, tuple(by_time[close_ms])) for close_ms in sorted(by_time)[:most]]

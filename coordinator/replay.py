@@ -13,19 +13,20 @@ import redis
 
 from coordinator.addition import Addition, WarmUpFailed
 from coordinator.attendance import Attendance
-from coordinator.batch import fitting, runs_of, ticks_at_once
+from coordinator.batch import fitting, ticks_at_once
 from coordinator.commands import Commands, Incoming
 from coordinator.digests import Digests
 from coordinator.dispatch import Dispatcher
 from coordinator.memory import Memory
-from coordinator.merge import Feed, Merge
+from coordinator.merge import Feed, Merge, Merged
 from coordinator.meters import Meters
 from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.opening import open_session
 from coordinator.operation import Operations, jobs_of
 from coordinator.pace import IDLE_MS, Pace
+from coordinator.release import Release
 from coordinator.retention import Retention
-from coordinator.roster import Arranged, Roster
+from coordinator.roster import Roster
 from coordinator.skips import Skips
 from coordinator.state import State
 from coordinator.store import Store
@@ -38,14 +39,14 @@ from playhead.times import MAX_TIME_MS, full_clock_text
 from shared.lease import Lease
 from shared.logs import SessionLog
 from shared.request import AdditionRequest, SymbolRequest
-from shared.run_hash import after_event, after_tick
+from shared.run_hash import after_event
 from shared.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
 FIRST_ENTRIES: Final = 4
 MOST_ENTRIES: Final = 256
 """Entries of each stream that one read takes."""
-READ_BYTES: Final = 1 << 20
+READ_BYTES: Final = 2 << 20
 """What one read should bring at most, judged by the size of the entries before."""
 BUFFERED_TICKS: Final = 256
 """Ticks of one feed that are kept here; more stay in Redis."""
@@ -81,6 +82,7 @@ class Replay:
         self._addition: Addition | None = None
         self._pace = Pace()
         self._portion, self._more = FIRST_ENTRIES, False
+        self._ahead: Release | None = None
         self._meters = Meters(lease.keys.session)
         self._load(taken_over=True)
         self._memories = {} if memories is None else memories
@@ -306,7 +308,7 @@ class Replay:
             return IDLE_MS
         self._attendance.goes_on()
         if clock_ms > state.clock_ms:
-            self._advance(clock_ms, self._roster.arrange(ticks))
+            self._advance(clock_ms, self._release_of(ticks), target_ms if reading_ms is None else None, wanted)
             waits = self._attendance.room() == 0 and state.clock_ms == clock_ms < state.due_ms
             return IDLE_MS if waits else 0
         if state.clock_ms >= state.end_ms:
@@ -314,23 +316,32 @@ class Replay:
             return 0
         return self._pace.wait_ms(state, now_s, frontier_ms, bounds, self._merge.next_ms())
 
-    def _advance(self, clock_ms: int, ticks: Sequence[Arranged]) -> None:
+    def _release_of(self, ticks: Sequence[Merged]) -> Release:
+        """What is released of these ticks, if it was not made ready before."""
+        ahead = self._ahead
+        if ahead is not None and ahead.is_of(ticks, self._roster, self._state.run_hash):
+            return ahead
+        return Release.of(ticks, self._roster, self._state.run_hash)
+
+    def _make_ready(self, release: Release, clock_ms: int, target_ms: int, wanted: int) -> None:
+        """Makes ready what follows a release, while the server is at that, if it is known what the next move takes."""
+        found = self._merge.peek(target_ms, wanted, clock_ms)
+        ticks = fitting(found, self._settings)
+        if len(ticks) < len(found) or sum(each.length for each in found) == wanted:
+            self._ahead = Release.of(ticks, self._roster, release.after)
+
+    def _advance(self, clock_ms: int, release: Release, target_ms: int | None, wanted: int) -> None:
+        """Moves the clock. At full speed `target_ms` is how far it may go after that, `wanted` ticks at a time."""
         state = self._state
-        released = [tick for tick in ticks if tick.groups]
-        count = sum(tick.length for tick in released)
-        left = None if state.stop_ticks is None else state.stop_ticks - count
+        left = None if state.stop_ticks is None else state.stop_ticks - release.length
         feeds = {name: self._has_ended(name, clock_ms) for name in self._merge.feeds}
         opening = days_that_open(self._days, clock_ms)
-        after = state.run_hash
-        for each in released:
-            for close_ms, groups in each.ticks():
-                after = after_tick(after, close_ms, groups)
-        after = hash_with_days(after, clock_ms, opening)
+        after = hash_with_days(release.after, clock_ms, opening)
         move = Move(
             state.clock_ms,
             clock_ms,
-            released,
-            runs_of(released),
+            release.ticks,
+            release.runs,
             self._labels,
             feeds,
             opening,
@@ -339,7 +350,13 @@ class Replay:
             self._attendance.joined,
             state.skipped,
         )
-        outcome = self._store.advance(move)
+        self._ahead = None
+
+        def meanwhile() -> None:
+            if target_ms is not None and clock_ms < target_ms:
+                self._make_ready(release, clock_ms, target_ms, wanted)
+
+        outcome = self._store.advance(move, meanwhile)
         if outcome == "foreign":
             self._skips.say(self._store.keys.state, "an entry stood behind our last one in one of the streams")
             self._read_again()
@@ -353,10 +370,10 @@ class Replay:
         if outcome != "ok":
             self._load()
             return
-        self._meters.released(count, sum(tick.bars for tick in released))
-        self._attendance.emitted(close_ms for tick in released for close_ms in tick.closes())
-        if released:
-            self._retention.note(f"{released[-1].last_ms}-0", count, sum(tick.size for tick in released))
+        self._meters.released(release.length, release.bars)
+        self._attendance.emitted(close_ms for tick in release.ticks for close_ms in tick.closes())
+        if release.last is not None:
+            self._retention.note(release.last, release.length, release.size)
         self._merge.release(clock_ms)
         for name, ended in feeds.items():
             if ended:
@@ -365,7 +382,7 @@ class Replay:
             self._pace.clock.anchor(clock_ms, time.monotonic())
         stopped = clock_ms == state.stop_ms or left == 0
         state.clock_ms, state.stop_ticks, state.run_hash = clock_ms, left, after
-        state.noted = f"{released[-1].last_ms}-0" if released else state.noted
+        state.noted = release.last or state.noted
         if opening:
             self._set_days()
         if stopped:

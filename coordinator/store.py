@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -171,8 +171,8 @@ class Store:
         """Whether the session is finished, stopped or failed."""
         return self.client.hget(self.keys.state, "status") in (b"finished", b"stopped", b"failed")
 
-    def advance(self, move: Move) -> str:
-        """Moves the clock and releases ticks.
+    def advance(self, move: Move, meanwhile: Callable[[], None] | None = None) -> str:
+        """Moves the clock and releases ticks, and does something else while the server is at that.
 
         Returns `ok`, `held`, `stopped`, `due`, `others`, `clock`, `foreign` or `ended`, as the script does.
         """
@@ -210,7 +210,7 @@ class Store:
             *run_args,
             *tick_args,
         ]
-        return self._outcome(_ADVANCE(self.client, [*keys, *bar_keys], args))
+        return self._outcome(_ADVANCE(self.client, [*keys, *bar_keys], args, meanwhile))
 
     def _bars(self, symbols: tuple[str, ...], interval: str, days: Mapping[str, str]) -> list[str]:
         """The keys of session data, remembered as long as the days are the same."""

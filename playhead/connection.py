@@ -29,6 +29,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from playhead.errors import InvalidInput, RedisRefused, RedisUnavailable
+from playhead.packing import Packer
 from playhead.sentinel import SCHEME, SentinelUrl
 
 URL_VARIABLE: Final = "PLAYHEAD_REDIS_URL"
@@ -108,6 +109,7 @@ def _connect(url: str | None, **options: Any) -> redis.Redis:
         socket_timeout=REPLY_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         legacy_responses=False,
+        command_packer=Packer(),
         **options,
     )
 
@@ -147,6 +149,21 @@ class Client(redis.Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         with _translated(self):
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # in redis-py
+
+    def execute_while(self, meanwhile: Callable[[], None], *args: Any) -> Any:
+        """Sends a command, does something else while the server is at it, and returns the reply."""
+        with _translated(self):
+            connection = self.connection_pool.get_connection()
+            try:
+                connection.send_command(*args)  # type: ignore[no-untyped-call]  # in redis-py
+                try:
+                    meanwhile()
+                except BaseException:
+                    connection.disconnect()  # type: ignore[no-untyped-call]  # nobody reads the reply
+                    raise
+                return connection.read_response()
+            finally:
+                self.connection_pool.release(connection)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         pipe = super().pipeline(transaction, shard_hint)

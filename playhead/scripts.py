@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import redis
 from redis.client import Pipeline
@@ -16,6 +16,9 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from playhead.crash_points import Write
 from playhead.errors import Malformed
+
+if TYPE_CHECKING:
+    from playhead.connection import Client
 
 _MALFORMED: Final = re.compile(r"(MALFORMED|WRONGTYPE) (.*?)(?: script: .*)?", re.DOTALL)
 """How an error begins that a script raises for what another hand has done to a key."""
@@ -37,21 +40,39 @@ class Script:
         self._text = _with_prelude(_read(package, prelude) if prelude else "", _read(package, name))
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
-    def __call__(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Runs it. A server that does not know it (a new one, a restarted one) is given its text.
+    def __call__(
+        self,
+        client: redis.Redis,
+        keys: Sequence[str],
+        args: Sequence[Any],
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Any:
+        """Runs it, and does something else until the server is done. A server that does not know it (a new one, a
+        restarted one) is given its text.
 
         Raises `Malformed` for keys that are not as they should be; nothing was written then.
         """
         by_digest, by_text = ("EVALSHA_RO", "EVAL_RO") if self._reads_only else ("EVALSHA", "EVAL")
         with self._door:
             try:
-                return self._checked(client, by_digest, self._digest, keys, args)
+                return self._checked(client, keys, args, by_digest, self._digest, meanwhile)
             except NoScriptError:
-                return self._checked(client, by_text, self._text, keys, args)
+                return self._checked(client, keys, args, by_text, self._text)
 
-    def _checked(self, client: redis.Redis, run: str, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def _checked(
+        self,
+        client: redis.Redis,
+        keys: Sequence[str],
+        args: Sequence[Any],
+        run: str,
+        script: str,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Any:
+        command = run, script, len(keys), *keys, *args
         try:
-            return client.execute_command(run, script, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
+            if meanwhile is not None:
+                return cast("Client", client).execute_while(meanwhile, *command)
+            return client.execute_command(*command)  # type: ignore[no-untyped-call]
         except ResponseError as error:
             match = _MALFORMED.fullmatch(str(error))
             if match is None:

@@ -70,9 +70,9 @@ def test_no_move_takes_much_more_than_its_size(make: Made, monkeypatch: pytest.M
     moves: list[tuple[int, int]] = []
     advance = Store.advance
 
-    def measured(self: Store, move: Move) -> str:
+    def measured(self: Store, move: Move, meanwhile: Callable[[], None] | None = None) -> str:
         moves.append((sum(tick.length for tick in move.ticks), sum(tick.size for tick in move.ticks)))
-        return advance(self, move)
+        return advance(self, move, meanwhile)
 
     monkeypatch.setattr(Store, "advance", measured)
     make().finish()

@@ -254,10 +254,10 @@ def test_a_registration_in_the_last_moment_is_seen_before_the_clock_moves(
     advance = Store.advance
     outcomes: list[str] = []
 
-    def registering(store: Store, move: Move) -> str:
+    def registering(store: Store, move: Move, meanwhile: Callable[[], None] | None = None) -> str:
         if not outcomes:
             follow(session, "late", from_start=True)
-        outcomes.append(advance(store, move))
+        outcomes.append(advance(store, move, meanwhile))
         return outcomes[-1]
 
     monkeypatch.setattr(Store, "advance", registering)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.merge import FOREVER_MS, Feed, Merge, Merged, MergedTick
+from coordinator.merge import FOREVER_MS, Feed, Merge, Merged, MergedStretch, MergedTick
+from playhead.codec import pack
 from playhead.errors import Malformed
 
 TICK = {b"type": b"tick"}
@@ -172,3 +174,45 @@ def test_however_the_feeds_come_in_the_same_ticks_come_out(feeds: dict[str, list
                 released += ticks
                 merge.release(ticks[-1].close_ms)
     assert released == expected
+
+
+MINUTE_MS = 60_000
+BAR = pack(np.arange(5.0).reshape(1, 5)).tobytes()
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4)), min_size=1, max_size=6),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(1, 9),
+)
+def test_stretches_are_cut_wherever_a_move_begins_and_ends(
+    given_spans: list[tuple[int, int]], released: int, after: int, through: int, most: int
+) -> None:
+    """Minutes: spans with gaps between, what was released, where to look from, and to."""
+    merge = merge_of("main")
+    minutes: list[int] = []
+    for gap, length in given_spans:
+        first = (minutes[-1] if minutes else 0) + gap
+        minutes += range(first, first + length)
+        fields = {b"type": b"ticks", b"1m@%d" % ((first - 1) * MINUTE_MS): b"A\n" + length * BAR}
+        merge.feeds["main"].push(b"%d-0" % (minutes[-1] * MINUTE_MS), fields)
+    merge.release(released * MINUTE_MS)
+    left = [minute for minute in minutes if minute > released]
+    assert merge.feeds["main"].buffered == len(left)
+    assert merge.next_ms() == (left[0] * MINUTE_MS if left else None)
+    found = merge.peek(through * MINUTE_MS, most, after * MINUTE_MS)
+    assert times_of(found) == [minute for minute in left if after < minute <= through][:most]
+    assert sum(each.length for each in found) == len(times_of(found))
+
+
+def times_of(found: Sequence[Merged]) -> list[int]:
+    """The minutes of all ticks, one by one, each with the group that it is to have."""
+    minutes = []
+    for each in found:
+        for tick in each.ticks() if isinstance(each, MergedStretch) else (each,):
+            minutes.append(tick.close_ms // MINUTE_MS)
+            ((_, fields),) = tick.parts
+            assert fields == {b"type": b"tick", b"1m@%d" % (tick.close_ms - MINUTE_MS): b"A\n" + BAR}
+    return minutes

@@ -41,6 +41,10 @@ class Client(redis.Redis):
         reply = server.call(server.named(args), run)
         return _shaped(args, options, reply)
 
+    def execute_while(self, meanwhile: Callable[[], None], *args: Any) -> Any:
+        meanwhile()
+        return self.execute_command(*args)
+
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         return ModelPipeline(self.server, transaction, self._starts)
 
