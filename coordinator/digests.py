@@ -1,4 +1,4 @@
-"""Digests of session data: a day that is over is read back out of Redis and digested, a little with each step.
+"""Digests of session data: a day that is over is read back out of Redis and digested, while the clock goes on.
 
 What is digested is what stands there, and not what was meant to stand there: `playhead verify` compares it.
 """
@@ -9,7 +9,9 @@ import json
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from redis.exceptions import ResponseError
@@ -23,28 +25,33 @@ from playhead.errors import Fenced, Malformed
 from playhead.intervals import interval_ms
 from playhead.keys import Keys
 from playhead.plain import load_object
+from shared.background import in_background
 from shared.logs import SessionLog
 from shared.scripts import script
 
 LOG: Final = logging.getLogger(__name__)
 CHUNK: Final = 64
-"""Keys that one step reads at most: some milliseconds for as many days of minutes."""
+"""Keys that are read at a time at most: the server must not be kept from all others for long."""
 CHUNK_BARS: Final = 100_000
 """The same by the bars that they may have."""
+WAIT_S: Final = 0.02
+"""How long a step waits for digests that must be there before the session goes on."""
 
 _DIGEST: Final = script("digest")
 
 
 @dataclass(slots=True)
 class _Work:
-    """One day of a calendar in one interval: the symbols that are left, and the digests that there are."""
+    """One day of a calendar in one interval: the symbols that are left, and the digests that there are. What is being
+    `read` are those of the symbols that are left."""
 
     name: str
     interval: str
     day: str
     chunk: int
-    left: list[str]
-    done: dict[str, str] = field(default_factory=dict)
+    left: Sequence[str]
+    done: Mapping[str, str]
+    read: Future[dict[str, str]] | None = None
 
 
 class Digests:
@@ -54,16 +61,17 @@ class Digests:
         self._store = store
         self._keys: Keys = store.keys
         self._known = {text(name) for name in store.client.hkeys(self._keys.digests)}
-        self._latest: dict[str, dict[str, str]] = {}
+        self._latest: dict[str, Mapping[str, str]] = {}
         self._work: deque[_Work] = deque()
         self._state: State | None = None
         self._next_close_ms = 0
 
     def step(self, state: State, *, at_once: bool) -> bool:
-        """Does a bounded part of what there is to do. False where nothing was done: then the clock may move.
+        """Sees to what there is to do, and waits for a bounded time. False: the clock may move.
 
-        What can wait is done only `at_once`: before session data changes otherwise than by ticks, or is deleted, and
-        whenever the coordinator would wait for something else. Another day that is over does not wait behind it.
+        What is being read may be waited for later; but it is waited for `at_once` before session data changes otherwise
+        than by ticks, or is deleted, and whenever the coordinator would wait for something else. Another day that is
+        over does not wait behind it.
         """
         if state is not self._state:
             before = self._state.records if self._state is not None else {}
@@ -75,10 +83,16 @@ class Digests:
             at_once = at_once or state.clock_ms >= self._next_close_ms
         elif not self._look(state):
             return False
-        if self._work and at_once:
-            self._digest(self._work[0])
+        if not self._work:
             return True
-        return not self._work
+        work = self._work[0]
+        if work.read is None:
+            work.read = in_background(partial(self._read, work), f"digest-{self._keys.session}")
+        if not at_once and not work.read.done():
+            return False
+        if wait({work.read}, WAIT_S, return_when=FIRST_COMPLETED).done:
+            self._take(work, work.read.result())
+        return True
 
     def _look(self, state: State) -> bool:
         """Finds work, and once a session has ended and there is no more, says so. False where all is done."""
@@ -123,7 +137,7 @@ class Digests:
             if left:
                 bars = (day.close_ms - day.open_ms) // interval_ms(interval) + 1
                 chunk = max(1, min(CHUNK, CHUNK_BARS // bars))
-                yield _Work(name, interval, day.label, chunk, left, dict(done))
+                yield _Work(name, interval, day.label, chunk, left, done)
 
     def _written(self, name: str) -> Mapping[str, str]:
         """The digests of a field that has been written."""
@@ -137,18 +151,25 @@ class Digests:
             self._latest[name] = found
         return self._latest[name]
 
-    def _digest(self, work: _Work) -> None:
-        chunk, work.left = work.left[: work.chunk], work.left[work.chunk :]
-        pipe = self._store.client.pipeline(transaction=False)
-        for symbol in chunk:
-            pipe.hgetall(self._keys.bars(symbol, work.interval, work.day))
-        # A key that a hand has made something else must not end the session.
-        for symbol, runs in zip(chunk, pipe.execute(raise_on_error=False), strict=True):
-            work.done[symbol] = self._digest_of(symbol, work, runs)
-        if not work.left:
-            self._write([(work.name, json.dumps(work.done, separators=(",", ":"), sort_keys=True))])
-            self._keep_latest(work)
-            self._work.popleft()
+    def _read(self, work: _Work) -> dict[str, str]:
+        """The digests of the symbols that are left. In a thread of its own."""
+        found: dict[str, str] = {}
+        for first in range(0, len(work.left), work.chunk):
+            chunk = work.left[first : first + work.chunk]
+            pipe = self._store.client.pipeline(transaction=False)
+            for symbol in chunk:
+                pipe.hgetall(self._keys.bars(symbol, work.interval, work.day))
+            # A key that a hand has made something else must not end the session.
+            for symbol, runs in zip(chunk, pipe.execute(raise_on_error=False), strict=True):
+                found[symbol] = self._digest_of(symbol, work, runs)
+        return found
+
+    def _take(self, work: _Work, found: Mapping[str, str]) -> None:
+        """Writes what was read."""
+        done = {**work.done, **found}
+        self._write([(work.name, json.dumps(done, separators=(",", ":"), sort_keys=True))])
+        self._keep_latest(work.name, done)
+        self._work.popleft()
 
     def _digest_of(self, symbol: str, work: _Work, runs: Any) -> str:
         try:
@@ -160,14 +181,14 @@ class Digests:
             log.error("session data of %s %s on %s cannot be digested: %s", symbol, work.interval, work.day, error)
             return UNREADABLE
 
-    def _keep_latest(self, work: _Work) -> None:
+    def _keep_latest(self, written: str, done: Mapping[str, str]) -> None:
         """Remembers what was written of a calendar's last day alone."""
-        calendar, day, _ = parse_field(work.name)
+        calendar, day, _ = parse_field(written)
         for name in list(self._latest):
             of, label, _ = parse_field(name)
             if of == calendar and label != day:
                 del self._latest[name]
-        self._latest[work.name] = work.done
+        self._latest[written] = done
 
     def _write(self, fields: Sequence[tuple[str, str]]) -> None:
         args = [self._store.token, *(part for each in fields for part in each)]

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
@@ -50,6 +51,8 @@ READ_BYTES: Final = 2 << 20
 """What one read should bring at most, judged by the size of the entries before."""
 BUFFERED_TICKS: Final = 256
 """Ticks of one feed that are kept here; more stay in Redis."""
+READ_EVERY_S: Final = 0.005
+"""So often it is looked for news at full speed, as long as there are ticks to release."""
 HELD_MS: Final = 50
 """How long a wait lasts while there is a hold: one that is removed by hand is noticed after that."""
 WARM_UP: Final = "warm-up"
@@ -83,6 +86,7 @@ class Replay:
         self._pace = Pace()
         self._portion, self._more = FIRST_ENTRIES, False
         self._ahead: Release | None = None
+        self._read_s = 0.0
         self._meters = Meters(lease.keys.session)
         self._load(taken_over=True)
         self._memories = {} if memories is None else memories
@@ -99,7 +103,8 @@ class Replay:
 
     def step(self) -> None:
         """Reads what has come, having waited a bounded time where there was nothing to do, and does the next thing."""
-        self._read(self._idle_ms)
+        if self._idle_ms or not self._has_enough():
+            self._read(self._idle_ms)
         self._idle_ms = self._act()
 
     def poll(self) -> int:
@@ -118,6 +123,11 @@ class Replay:
         lost = memory.lost(self._state, self._epochs) if memory is not None else None
         if lost is not None:
             self._log.warning("the server has lost its last writes: %s", lost)
+
+    def _has_enough(self) -> bool:
+        """Whether there is something to go on with, and it was looked for news a moment ago."""
+        follows = self._addition is None and not self._attendance.streams and self._merge.next_ms() is not None
+        return follows and not self._more and time.monotonic() - self._read_s < READ_EVERY_S
 
     def _act(self) -> int:
         """Does the next thing. Returns how long to wait for something new, in ms; 0 for going on at once."""
@@ -227,6 +237,7 @@ class Replay:
             reports = keys.reports(self._addition.operation.id)
             cursors[reports] = self._addition.reports_at
         self._more, asked = False, self._portion
+        self._read_s = time.monotonic()
         found: Any = self._client.xread(cursors, count=asked, block=block_ms or None)
         for stream, entries in (found or {}).items():
             if stream in feeds:
@@ -284,9 +295,7 @@ class Replay:
             return HELD_MS
         now_s = time.monotonic()
         self._pace.clock.resume(now_s)
-        # Never over a day that opens, nor over a scheduled command: what a move releases is of one day of a symbol.
-        opens = (days.next_open_ms(state.clock_ms) for days in self._days.values())
-        bounds = {state.end_ms, state.stop_ms or state.end_ms, state.due_ms, min(opens, default=NEVER_MS)}
+        bounds = self._bounds(state.clock_ms)
         frontier_ms = self._merge.frontier_ms()
         target_ms = min(frontier_ms, *bounds)
         # A step is taken at once, at any speed.
@@ -308,13 +317,20 @@ class Replay:
             return IDLE_MS
         self._attendance.goes_on()
         if clock_ms > state.clock_ms:
-            self._advance(clock_ms, self._release_of(ticks), target_ms if reading_ms is None else None, wanted)
+            self._advance(clock_ms, self._release_of(ticks), wanted if reading_ms is None else 0)
             waits = self._attendance.room() == 0 and state.clock_ms == clock_ms < state.due_ms
             return IDLE_MS if waits else 0
         if state.clock_ms >= state.end_ms:
             self._finish()
             return 0
         return self._pace.wait_ms(state, now_s, frontier_ms, bounds, self._merge.next_ms())
+
+    def _bounds(self, clock_ms: int) -> set[int]:
+        """Where the clock has to stop, coming from a time. It never goes over a day that opens, nor over a scheduled
+        command: what a move releases is of one day of a symbol."""
+        state = self._state
+        opens = (days.next_open_ms(clock_ms) for days in self._days.values())
+        return {state.end_ms, state.stop_ms or state.end_ms, state.due_ms, min(opens, default=NEVER_MS)}
 
     def _release_of(self, ticks: Sequence[Merged]) -> Release:
         """What is released of these ticks, if it was not made ready before."""
@@ -323,15 +339,26 @@ class Replay:
             return ahead
         return Release.of(ticks, self._roster, self._state.run_hash)
 
-    def _make_ready(self, release: Release, clock_ms: int, target_ms: int, wanted: int) -> None:
-        """Makes ready what follows a release, while the server is at that, if it is known what the next move takes."""
-        found = self._merge.peek(target_ms, wanted, clock_ms)
+    def _make_ready(self, clock_ms: int, run_hash: str, wanted: int) -> None:
+        """Makes ready what is released next after a time and a run hash, while the server is at the move to that; if it
+        is known already what that will be."""
+        frontier_ms = self._merge.frontier_ms()
+        target_ms, found = clock_ms, list[Merged]()
+        for _ in range(2):
+            target_ms = min(frontier_ms, *self._bounds(clock_ms))
+            found = self._merge.peek(target_ms, wanted, clock_ms)
+            if found:
+                break
+            # It goes there first, without a bar, and says which days open.
+            clock_ms = target_ms
+            run_hash = hash_with_days(run_hash, clock_ms, days_that_open(self._days, clock_ms))
         ticks = fitting(found, self._settings)
-        if len(ticks) < len(found) or sum(each.length for each in found) == wanted:
-            self._ahead = Release.of(ticks, self._roster, release.after)
+        is_full = len(ticks) < len(found) or sum(each.length for each in found) == wanted
+        if ticks and (is_full or target_ms < frontier_ms):
+            self._ahead = Release.of(ticks, self._roster, run_hash)
 
-    def _advance(self, clock_ms: int, release: Release, target_ms: int | None, wanted: int) -> None:
-        """Moves the clock. At full speed `target_ms` is how far it may go after that, `wanted` ticks at a time."""
+    def _advance(self, clock_ms: int, release: Release, wanted: int) -> None:
+        """Moves the clock. At full speed `wanted` is how many ticks the next move takes, else 0."""
         state = self._state
         left = None if state.stop_ticks is None else state.stop_ticks - release.length
         feeds = {name: self._has_ended(name, clock_ms) for name in self._merge.feeds}
@@ -350,12 +377,9 @@ class Replay:
             self._attendance.joined,
             state.skipped,
         )
-        self._ahead = None
-
-        def meanwhile() -> None:
-            if target_ms is not None and clock_ms < target_ms:
-                self._make_ready(release, clock_ms, target_ms, wanted)
-
+        if release.ticks:
+            self._ahead = None
+        meanwhile = partial(self._make_ready, clock_ms, after, wanted) if wanted and release.ticks else None
         outcome = self._store.advance(move, meanwhile)
         if outcome == "foreign":
             self._skips.say(self._store.keys.state, "an entry stood behind our last one in one of the streams")

@@ -55,7 +55,7 @@ class Even:
     start_ms: NDArray[np.int64]
     close_ms: NDArray[np.int64]
     head: bytes
-    packed: bytes
+    packed: memoryview
 
     @property
     def tick_bytes(self) -> int:
@@ -89,8 +89,9 @@ def even(all_bars: Iterable[Closing]) -> Even | None:
     for each in columns:
         if each.bars.interval != interval or each.bars.start_ms is not starts or each.close_ms is not closes:
             return None
-    packed = pack(np.stack([each.bars.values for each in columns], axis=1).reshape(-1, 5)).tobytes()
-    return Even(interval, starts, closes, pack_names([each.bars.symbol for each in columns]), packed)
+    frame = pack(np.stack([each.bars.values for each in columns], axis=1).reshape(-1, 5))
+    names = pack_names([each.bars.symbol for each in columns])
+    return Even(interval, starts, closes, names, frame.data.cast("B"))
 
 
 def _groups(columns: list[Closing]) -> Iterator[tuple[int, str, bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -12,7 +13,7 @@ import pytest
 
 from coordinator import digests
 from playhead.bars import Bars
-from playhead.commands import Pause, RemoveSymbol, Resume, Stop, encode
+from playhead.commands import AddSymbol, Pause, RemoveSymbol, Resume, RunUntil, Stop, encode
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.digest import CLOCK_FIELD, UNREADABLE, digest_of, parse_field
 from playhead.errors import Fenced
@@ -73,6 +74,11 @@ def right(symbol: str, interval: str, day: str, until_ms: int = 1 << 60) -> str:
         bars = derive(bars, interval, hours.days)
     step_ms = 60_000 if interval == "1m" else 900_000
     return digest_of(bars.where(bars.start_ms + step_ms <= until_ms))
+
+
+def new_york_open_ms(day: str) -> int:
+    """When a day begins in New York."""
+    return next(each.open_ms for each in Hours.of("XNYS", FIRST, LAST).days if each.label == day)
 
 
 def end(session: InProcess) -> None:
@@ -147,6 +153,35 @@ def test_a_session_that_the_producer_ends_while_it_is_waited_for_is_digested_too
     assert session.client.hget(session.keys.state, "status") == b"failed"
     assert clock_field(session) == clock_ms
     assert kept(session)["XNYS:2025-07-02:1m"] == {"MSFT": right("MSFT", "1m", "2025-07-02", clock_ms)}
+
+
+def test_the_clock_goes_on_while_a_day_is_digested_and_an_addition_waits_for_that(
+    redis_url: str, session_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_read = threading.Event()
+    read = digests.Digests._read
+
+    def late(self: digests.Digests, work: digests._Work) -> dict[str, str]:
+        assert may_read.wait(60)
+        return read(self, work)
+
+    monkeypatch.setattr(digests.Digests, "_read", late)
+    session = InProcess(redis_url, session_name, replace(CONFIG, symbols=(SymbolConfig("MSFT"),)))
+    try:
+        session.client.xadd(session.keys.commands, encode(RunUntil(NOON)))  # type: ignore[arg-type]  # redis-py's is invariant
+        session.run(
+            lambda: "MSFT" in session.symbols() and session.clock_ms() > new_york_open_ms("2025-07-02"), "a new day"
+        )
+        assert kept(session) == {}
+        session.client.xadd(session.keys.commands, encode(AddSymbol(("ZM",))))  # type: ignore[arg-type]
+        session.poll(5)
+        assert not session.client.exists(session.keys.operation)
+        may_read.set()
+        session.run(lambda: "ZM" in session.symbols(), "the addition")
+        assert kept(session)["XNYS:2025-07-01:1m"] == {"MSFT": right("MSFT", "1m", "2025-07-01")}
+    finally:
+        may_read.set()
+        session.close()
 
 
 def test_whoever_takes_over_in_the_middle_of_it_does_what_is_missing(

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import coordinator.digests
 import coordinator.replay
 import playhead.connection
 import playhead.heartbeat
@@ -46,6 +47,8 @@ def substituted(server: Server, tape: Tape, settings: Settings, queue: object, *
         (playhead.connection, "Client", SimpleNamespace(from_url=lambda _, **options: Client(server, **options))),
         (coordinator.replay, "Dispatcher", lambda *_: queue),
         (producer.publisher, "MOST_TICKS", PUBLISHED_AT_ONCE),
+        (producer.publisher, "CALL_TICKS", PUBLISHED_AT_ONCE),
+        (coordinator.digests, "wait", _wait(scheduler)),
         (producer.reading, "wait", _wait(scheduler)),
         (shared.service, "SessionLog", ServiceLog),
         (workers.stage, "Settings", SimpleNamespace(from_environment=lambda: settings)),
