@@ -65,7 +65,7 @@ class MergedStretch(NamedTuple):
     @property
     def size(self) -> int:
         """The bytes of the bars."""
-        return len(self.stretch.value)
+        return self.stretch.size
 
     def ticks(self) -> Iterator[MergedTick]:
         """The ticks, one by one."""
@@ -84,11 +84,10 @@ class Feed:
     known_ms: int
     released_ms: int
     ticks: deque[RawTick | Stretch] = field(default_factory=deque)
-
-    @property
-    def buffered(self) -> int:
-        """How many ticks are kept here."""
-        return sum(each.length for each in self.ticks)
+    buffered: int = 0
+    """How many ticks are kept here."""
+    buffered_bytes: int = 0
+    """The size of their bars."""
 
     def push(self, entry_id: bytes, fields: RawFields) -> None:
         """Takes the next entry. Raises `Malformed` for one that is no part of a feed; the feed goes on after it."""
@@ -105,14 +104,14 @@ class Feed:
                 raise Malformed(f"tick {self.cursor} does not have the number 0")
             self.known_ms = max(self.known_ms, time_ms)
             if time_ms > self.released_ms:
-                self.ticks.append(RawTick(time_ms, fields))
+                self._put(RawTick(time_ms, fields))
         elif kind == TICKS:
             if number:
                 raise Malformed(f"the stretch {self.cursor} does not have the number 0")
             stretch = Stretch.of(time_ms, fields)
             known = stretch.by(max(self.released_ms, self.known_ms))  # what another hand repeats is passed over
             if known < stretch.length:
-                self.ticks.append(stretch.part(known, stretch.length))
+                self._put(stretch.part(known, stretch.length))
             self.known_ms = max(self.known_ms, time_ms)
         elif kind == WINDOW_END:
             if fields.get(b"through_ms") != str(time_ms).encode() or number not in (1, 2):
@@ -141,8 +140,18 @@ class Feed:
         self.released_ms = clock_ms
         while self.ticks and self.ticks[0].close_ms <= clock_ms:
             first = self.ticks.popleft()
+            self.buffered -= first.length
+            self.buffered_bytes -= first.size
             if isinstance(first, Stretch) and first.last_ms > clock_ms:
-                self.ticks.appendleft(first.part(first.by(clock_ms), first.length))
+                self._put(first.part(first.by(clock_ms), first.length), first=True)
+
+    def _put(self, ticks: RawTick | Stretch, *, first: bool = False) -> None:
+        if first:
+            self.ticks.appendleft(ticks)
+        else:
+            self.ticks.append(ticks)
+        self.buffered += ticks.length
+        self.buffered_bytes += ticks.size
 
 
 class Merge:
@@ -186,9 +195,7 @@ class Merge:
         first = min(
             (feed.ticks[0] for feed in self.feeds.values() if feed.ticks), key=attrgetter("close_ms"), default=None
         )
-        if isinstance(first, Stretch):
-            return len(first.value) // first.length
-        return sum(map(len, first.fields.values())) if first is not None else 0
+        return first.size // first.length if first is not None else 0
 
     def next_ms(self) -> int | None:
         """The close time of the next tick that has been read."""

@@ -49,8 +49,9 @@ MOST_ENTRIES: Final = 256
 """Entries of each stream that one read takes."""
 READ_BYTES: Final = 2 << 20
 """What one read should bring at most, judged by the size of the entries before."""
-BUFFERED_TICKS: Final = 256
-"""Ticks of one feed that are kept here; more stay in Redis."""
+BUFFERED_TICKS: Final = 1024
+BUFFERED_BYTES: Final = 4 << 20
+"""What is kept here of one feed, in ticks and by size; more stays in Redis. Enough for the move after the next one."""
 READ_EVERY_S: Final = 0.005
 """So often it is looked for news at full speed, as long as there are ticks to release."""
 HELD_MS: Final = 50
@@ -230,7 +231,7 @@ class Replay:
         cursors: dict[Any, Any] = {keys.commands: self._commands_read, **self._attendance.streams}
         feeds = {keys.feed(name).encode(): feed for name, feed in self._merge.feeds.items()}
         for key, feed in feeds.items():
-            if feed.buffered < BUFFERED_TICKS:
+            if feed.buffered < BUFFERED_TICKS and feed.buffered_bytes < BUFFERED_BYTES:
                 cursors[key.decode()] = feed.cursor
         reports = ""
         if self._addition is not None:

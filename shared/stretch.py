@@ -72,6 +72,11 @@ class RawTick(NamedTuple):
         """As of a stretch."""
         return 1
 
+    @property
+    def size(self) -> int:
+        """As of a stretch."""
+        return sum(map(len, self.fields.values()))
+
 
 class Stretch(NamedTuple):
     """Ticks that follow each other, as they come from Redis: when the first one closes, how much later each of the
@@ -106,6 +111,11 @@ class Stretch(NamedTuple):
     def last_ms(self) -> int:
         """When the last tick closes."""
         return self.close_ms + (self.length - 1) * self.step_ms
+
+    @property
+    def size(self) -> int:
+        """The bytes of the bars."""
+        return len(self.value)
 
     @property
     def head(self) -> bytes:

@@ -200,7 +200,9 @@ def test_stretches_are_cut_wherever_a_move_begins_and_ends(
         merge.feeds["main"].push(b"%d-0" % (minutes[-1] * MINUTE_MS), fields)
     merge.release(released * MINUTE_MS)
     left = [minute for minute in minutes if minute > released]
-    assert merge.feeds["main"].buffered == len(left)
+    feed = merge.feeds["main"]
+    assert feed.buffered == len(left)
+    assert feed.buffered_bytes == sum(each.size for each in feed.ticks)
     assert merge.next_ms() == (left[0] * MINUTE_MS if left else None)
     found = merge.peek(through * MINUTE_MS, most, after * MINUTE_MS)
     assert times_of(found) == [minute for minute in left if after < minute <= through][:most]
