@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks import addition, delivery, footprint, machine, reads, report, scaling, throughput
+from benchmarks import addition, cli, delivery, footprint, machine, reads, report, scaling, throughput
 from benchmarks.dataset import default_cache
 from benchmarks.ending import ended
 from benchmarks.figures import Figure
@@ -28,6 +28,7 @@ MEASUREMENTS: Final[Mapping[str, Callable[[Scale], dict[str, Figure]]]] = {
     "delivery": delivery.measure,
     "reads": reads.measure,
     "footprint": footprint.measure,
+    "cli": cli.measure,
 }
 
 

@@ -61,6 +61,8 @@ ALL: Final[Mapping[str, tuple[Comparison, ...]]] = {
         Comparison("addition.at-once", at_most=500),
     ),
     "From the coordinator to a consumer": (
+        Comparison("delivery.few-p50", at_most=1),
+        Comparison("delivery.few-p99", at_most=5),
         Comparison("delivery.paced-p50", at_most=1),
         Comparison("delivery.paced-p99", at_most=5),
         Comparison("delivery.fast-p50"),
@@ -79,6 +81,10 @@ ALL: Final[Mapping[str, tuple[Comparison, ...]]] = {
         Comparison("footprint.coordinator", at_most=100),
         Comparison("footprint.worker", at_most=100),
         Comparison("footprint.consumer", at_most=100),
+    ),
+    "The command line": (
+        Comparison("cli.session", "cli.nothing", "a program of Typer that imports redis", at_most=1.3),
+        Comparison("cli.help", "cli.nothing-help", "the help of that program"),
     ),
 }
 """By the headings of the tables. A key is the name of a measurement and that of a figure of it."""

@@ -15,7 +15,7 @@ from typing import Final
 
 from benchmarks.figures import Figure, percentile, rounded
 from benchmarks.rig import Rig
-from benchmarks.scale import Scale
+from benchmarks.scale import Scale, Size
 from playhead import Session
 from playhead.keys import Keys
 
@@ -29,13 +29,14 @@ TIMEOUT_S: Final = 60.0
 def measure(scale: Scale) -> dict[str, Figure]:
     """Figures at a tick a second in some sessions side by side, and at many ticks a second in one."""
     found = {}
-    for name, speed, sessions, lasts_s in (
-        ("paced", SPEED, scale.sessions, scale.paced_s),
-        ("fast", FAST, 1, scale.fast_s),
+    for name, size, speed, sessions, lasts_s in (
+        ("few", scale.few, SPEED, scale.sessions, scale.paced_s),
+        ("paced", scale.many, SPEED, scale.sessions, scale.paced_s),
+        ("fast", scale.many, FAST, 1, scale.fast_s),
     ):
-        late_ms = latencies_ms(scale, speed, sessions, lasts_s)
+        late_ms = latencies_ms(scale, size, speed, sessions, lasts_s)
         side_by_side = f", {sessions} sessions" if sessions > 1 else ""
-        what = f"tick of {scale.many[0]} symbols at speed {speed:g}{side_by_side}, {len(late_ms)} ticks"
+        what = f"tick of {size[0]} symbols at speed {speed:g}{side_by_side}, {len(late_ms)} ticks"
         for percent in (50, 99):
             value = rounded(percentile(late_ms, percent))
             found[f"{name}-p{percent}"] = Figure(
@@ -44,7 +45,7 @@ def measure(scale: Scale) -> dict[str, Figure]:
     return found
 
 
-def latencies_ms(scale: Scale, speed: float, sessions: int, lasts_s: float) -> list[float]:
+def latencies_ms(scale: Scale, size: Size, speed: float, sessions: int, lasts_s: float) -> list[float]:
     """How long each tick of all sessions took, sorted."""
     names = [f"delivery-{number}" for number in range(sessions)]
     with Rig("producer") as rig, ExitStack() as stack:
@@ -53,7 +54,7 @@ def latencies_ms(scale: Scale, speed: float, sessions: int, lasts_s: float) -> l
         followed = []
         for name in names:
             consumer = rig.probe("benchmarks.consumer", name, "measured", "times")
-            config = scale.data(scale.many).config(speed=speed, expect=("measured",))
+            config = scale.data(size).config(speed=speed, expect=("measured",))
             session = stack.enter_context(Session.start(name, config, rig.url, wait_s=TIMEOUT_S))
             consumer.begin()
             followed.append((session, consumer))

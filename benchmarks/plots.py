@@ -74,7 +74,11 @@ def _additions(figures: Mapping[str, Figure], axes: Any) -> bool:
 
 
 def _delivery(figures: Mapping[str, Figure], axes: Any) -> bool:
-    lines = {"delivery.paced-p50": "speed 60", "delivery.fast-p50": "speed 3,600"}
+    lines = {
+        "delivery.few-p50": "few symbols, speed 60",
+        "delivery.paced-p50": "many, speed 60",
+        "delivery.fast-p50": "many, speed 3,600",
+    }
     return _shares(axes, figures, lines, "from the coordinator's call to the consumer, ms")
 
 

@@ -51,6 +51,8 @@ class Scale:
     read_days: int = 60
     kept: Size = (500, 20)
     """Over whose days memory is looked at."""
+    starts: int = 40
+    """Of each command, in turn."""
 
     @classmethod
     def small(cls, cache: Path) -> Self:
@@ -73,6 +75,7 @@ class Scale:
             fast_s=2.0,
             read_days=3,
             kept=(50, 8),
+            starts=3,
         )
 
     def data(self, size: Size) -> DataSet:

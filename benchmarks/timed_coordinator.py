@@ -32,10 +32,10 @@ def main(url: str) -> int:
     sent: dict[str, dict[int, float]] = defaultdict(dict)
     run = Script.__call__
 
-    def timed(script: Script, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def timed(script: Script, client: redis.Redis, keys: Sequence[str], args: Sequence[Any], *meanwhile: Any) -> Any:
         if script.name == ADVANCE:
             sent[keys[STATE]][int(args[NEW_CLOCK])] = time.monotonic()
-        return run(script, client, keys, args)
+        return run(script, client, keys, args, *meanwhile)
 
     Script.__call__ = timed  # type: ignore[method-assign, assignment]
     os.environ[URL_VARIABLE] = url

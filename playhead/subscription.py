@@ -34,12 +34,12 @@ from playhead.view import View
 BLOCK_MS: Final = 1_000
 """How long one call waits for news. Far below the reply timeout of the connection."""
 FIRST_BATCH: Final = 8
-MAX_BATCH: Final = 256
+MAX_BATCH: Final = 512
 """Entries of one read."""
 BATCH_BYTES: Final = 4 << 20
 """What one read should bring at most, judged by the size of the entries before."""
-DECODED_AT_ONCE: Final = 32
-"""Notifications whose bars share a table: whoever keeps a tick keeps no more than those with it."""
+DECODED_BYTES: Final = 128 << 10
+"""About the size of notifications whose bars share a table: whoever keeps a tick keeps no more than those with it."""
 FOREIGN_PAUSE_S: Final = 0.1
 """Between two looks while another hand's entry stands at the end of the notifications."""
 SAVES_A_LEAD: Final = 8
@@ -235,11 +235,12 @@ class Subscription(Iterator[Message]):
         self._in_step = self._consumer is not None and self._consumer.lead is not None and bool(found or self._entries)
         if found:
             self._place.read = found[-1][0].decode()
-            for at in range(0, len(found), DECODED_AT_ONCE):
-                portion = found[at : at + DECODED_AT_ONCE]
+            size = sum(sum(map(len, fields.values())) for _, fields in found) // len(found)
+            at_once = max(1, DECODED_BYTES // max(size, 1))
+            for at in range(0, len(found), at_once):
+                portion = found[at : at + at_once]
                 decoded = messages.decode_all(portion)
                 self._entries.extend(zip((entry for entry, _ in portion), decoded, strict=True))
-            size = sum(sum(map(len, fields.values())) for _, fields in found) // len(found)
             self._batch = max(1, min(MAX_BATCH, BATCH_BYTES // max(size, 1), 4 * self._batch))
         elif self._entries or awaits:
             return  # there was only something to save, or nothing has come in a while

@@ -39,7 +39,7 @@ LOG_TAIL_BYTES = 4_096
 FOR_BARS: Final = {
     "rdbcompression": "no",  # packed numbers hardly shrink; to try takes longer than all else of a rewrite
     "auto-aof-rewrite-min-size": "256mb",  # at 64 a fast replay would rewrite its file every second
-    "hash-max-listpack-entries": "512",  # a day of minutes that came one by one takes half the memory
+    "hash-max-listpack-value": "32",  # to find the place of a bar in a list takes longer than to write it
 }
 """Settings that suit what Playhead keeps. `docker-compose.yml` has them too."""
 

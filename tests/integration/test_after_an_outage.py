@@ -21,9 +21,9 @@ KEPT = 16
 
 @pytest.fixture
 def session(redis_url: str, session_name: str) -> Iterator[InProcess]:
-    """It keeps few notifications, and stands at 09:40."""
+    """It keeps few notifications, moves by as few, and stands at 09:40."""
     config = SessionConfig((SymbolConfig("AAPL"),), DAY, DAY, run_until="09:40")
-    with closing(InProcess(redis_url, session_name, config, retained_ticks=KEPT)) as session:
+    with closing(InProcess(redis_url, session_name, config, retained_ticks=KEPT, batch_ticks=KEPT)) as session:
         session.run(lambda: session.client.scard(session.keys.holds) == 1, "09:40")
         yield session
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import addition, delivery, footprint, reads, throughput
+from benchmarks import addition, cli, delivery, footprint, reads, throughput
 from benchmarks.scale import Scale
 
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Scale:
-    return Scale(tmp_path, many=(6, 2), few=(2, 3), big=(12, 3), session_symbols=2, read_days=2, kept=(4, 5))
+    return Scale(tmp_path, many=(6, 2), few=(2, 3), big=(12, 3), session_symbols=2, read_days=2, kept=(4, 5), starts=2)
 
 
 def test_the_pipeline_and_the_floor_deliver_every_close(tiny: Scale) -> None:
@@ -39,13 +39,21 @@ def test_many_symbols_are_added_in_one_pause_at_each_clock(tiny: Scale) -> None:
 
 
 def test_the_way_of_each_tick_to_a_consumer_is_measured(tiny: Scale) -> None:
-    late_ms = delivery.latencies_ms(tiny, speed=6_000, sessions=2, lasts_s=0.5)
+    late_ms = delivery.latencies_ms(tiny, tiny.many, speed=6_000, sessions=2, lasts_s=0.5)
     assert len(late_ms) > 10
     assert late_ms[0] > 0
 
 
 def test_reads_of_a_whole_day_are_measured(tiny: Scale) -> None:
     assert min(reads.run(tiny)) > 0
+
+
+def test_the_start_of_the_command_line_is_measured_beside_that_of_a_program_that_does_nothing(tiny: Scale) -> None:
+    figures = cli.measure(tiny)
+    assert {key: len(figure.values) for key, figure in figures.items()} == dict.fromkeys(
+        ("session", "nothing", "help", "nothing-help"), 2
+    )
+    assert all(figure.median > 0 for figure in figures.values())
 
 
 def test_the_memory_of_redis_and_of_each_process_is_measured_at_each_open(tiny: Scale) -> None:
