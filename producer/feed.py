@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import redis
@@ -69,10 +70,9 @@ class MainFeed:
         if outcome != "opened":
             return outcome
         try:
-            records = load_object(reply[1])
+            return _records(reply[1])
         except ValueError as error:
             raise Malformed(f"the symbols of the window from {start_ms} are not as they should be: {error}") from error
-        return {check_symbol(symbol): decode_record(json.dumps(record)) for symbol, record in records.items()}
 
     def publish(self, after: str, entries: Sequence[tuple[str, Fields]]) -> int:
         """Appends entries after the one with the id `after`. Returns the clock.
@@ -102,3 +102,8 @@ class MainFeed:
         if outcome == "fenced":
             raise Fenced(f"session {self._keys.session} has another producer now")
         return outcome
+
+
+@lru_cache(maxsize=16)  # mostly they are those of the window before
+def _records(text: bytes) -> Mapping[str, SymbolRecord]:
+    return {check_symbol(symbol): decode_record(json.dumps(record)) for symbol, record in load_object(text).items()}
