@@ -226,28 +226,32 @@ class Subscription(Iterator[Message]):
     def _fetch(self) -> None:
         """Reads the next entries, or waits a little for some. Raises at the end, or if the place is lost."""
         awaits = self._in_step and not self._entries
-        saved, state, found = self._patience.get(self._save_and_await if awaits else self._exchange)
-        self._place.check(state)
-        if self._consumer and saved is not None and self._consumer.was_saved(saved):
-            self._consumer.cursor = self._done
-        self._unsaved = 0
-        found = self._without_foreign(found, state)
-        self._in_step = self._consumer is not None and self._consumer.lead is not None and bool(found or self._entries)
-        if found:
-            self._place.read = found[-1][0].decode()
-            size = sum(sum(map(len, fields.values())) for _, fields in found) // len(found)
-            at_once = max(1, DECODED_BYTES // max(size, 1))
-            for at in range(0, len(found), at_once):
-                portion = found[at : at + at_once]
-                decoded = messages.decode_all(portion)
-                self._entries.extend(zip((entry for entry, _ in portion), decoded, strict=True))
-            self._batch = max(1, min(MAX_BATCH, BATCH_BYTES // max(size, 1), 4 * self._batch))
-        elif self._entries or awaits:
-            return  # there was only something to save, or nothing has come in a while
-        elif state["status"] in OVER:
-            self._end((state["error"] or b"").decode() if state["status"] == b"failed" else None)
-        else:
-            self._patience.get(lambda: self._client.xread(self._from_here, count=1, block=BLOCK_MS))
+        while True:
+            saved, state, found = self._patience.get(self._save_and_await if awaits else self._exchange)
+            self._place.check(state)
+            if self._consumer and saved is not None and self._consumer.was_saved(saved):
+                self._consumer.cursor = self._done
+            self._unsaved = 0
+            found = self._without_foreign(found, state)
+            in_lockstep = self._consumer is not None and self._consumer.lead is not None
+            self._in_step = in_lockstep and bool(found or self._entries)
+            if found:
+                self._decode(found)
+            if self._entries or awaits:
+                return  # there was only something to save, or nothing has come in a while
+            if state["status"] in OVER:
+                self._end((state["error"] or b"").decode() if state["status"] == b"failed" else None)
+            awaits = True
+
+    def _decode(self, found: list[Any]) -> None:
+        self._place.read = found[-1][0].decode()
+        size = sum(sum(map(len, fields.values())) for _, fields in found) // len(found)
+        at_once = max(1, DECODED_BYTES // max(size, 1))
+        for at in range(0, len(found), at_once):
+            portion = found[at : at + at_once]
+            decoded = messages.decode_all(portion)
+            self._entries.extend(zip((entry for entry, _ in portion), decoded, strict=True))
+        self._batch = max(1, min(MAX_BATCH, BATCH_BYTES // max(size, 1), 4 * self._batch))
 
     def _without_foreign(self, found: list[Any], state: Mapping[str, bytes | None]) -> list[Any]:
         """Leaves out what another hand has written, and waits a little where there is nothing else: the server would

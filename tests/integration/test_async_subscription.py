@@ -86,17 +86,20 @@ class Gate:
         self.opened.set()
 
 
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    gate = Gate()
-    exchange = Halves._exchange
-
-    def guarded(halves: Halves) -> Any:
+def guarded(gate: Gate, exchange: Callable[[Halves], Any]) -> Callable[[Halves], Any]:
+    def call(halves: Halves) -> Any:
         answer = exchange(halves)
         gate.pass_through()
         return answer
 
-    monkeypatch.setattr(Halves, "_exchange", guarded)
+    return call
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    gate = Gate()
+    for name in ("_exchange", "_save_and_await"):
+        monkeypatch.setattr(Halves, name, guarded(gate, getattr(Halves, name)))
     yield gate
     gate.open()
 
