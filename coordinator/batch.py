@@ -18,7 +18,7 @@ from playhead.intervals import interval_ms
 from playhead.runs import BAR_BYTES
 from shared.settings import Settings
 
-LEAST_TICKS: Final = 16
+LEAST_TICKS: Final = 24
 """However large they are: with fewer, the fields of session data would be many and short."""
 _BAR = np.dtype(f"V{BAR_BYTES}")
 
