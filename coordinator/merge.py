@@ -129,7 +129,7 @@ class Feed:
                 continue
             if isinstance(each, Stretch):
                 first, last = each.by(after_ms), each.by(through_ms)
-                if first == last:
+                if first >= last:
                     return
                 each = each.part(first, min(first + most, last))
             most -= each.length
