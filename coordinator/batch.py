@@ -48,7 +48,7 @@ def fitting(ticks: Sequence[Merged], settings: Settings) -> Sequence[Merged]:
     return ticks
 
 
-def runs_of(ticks: Iterable[Arranged]) -> Iterator[Runs]:
+def regrouped(ticks: Iterable[Arranged]) -> Iterator[Runs]:
     """All bars of some ticks, in time order, as runs."""
     by_interval: dict[str, list[Released]] = {}
     for tick in ticks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coordinator.batch import Runs, runs_of
+from coordinator.batch import Runs, regrouped
 from coordinator.merge import Merged
 from coordinator.roster import Arranged, Roster
 from shared.run_hash import after_tick
@@ -30,7 +30,7 @@ class Release:
         for each in ticks:
             for close_ms, groups in each.ticks():
                 after = after_tick(after, close_ms, groups)
-        return cls(found, roster, ticks, list(runs_of(ticks)), before, after)
+        return cls(found, roster, ticks, list(regrouped(ticks)), before, after)
 
     def is_of(self, found: Sequence[Merged], roster: Roster, before: str) -> bool:
         """Whether it is that of the same."""

@@ -126,9 +126,11 @@ class Replay:
             self._log.warning("the server has lost its last writes: %s", lost)
 
     def _has_enough(self) -> bool:
-        """Whether there is something to go on with, and it was looked for news a moment ago."""
-        follows = self._addition is None and not self._attendance.streams and self._merge.next_ms() is not None
-        return follows and not self._more and time.monotonic() - self._read_s < READ_EVERY_S
+        """Whether there are the ticks of a whole move, and it was looked for news a moment ago."""
+        if self._addition is not None or self._attendance.streams or time.monotonic() - self._read_s >= READ_EVERY_S:
+            return False
+        most, most_bytes = self._settings.batch_ticks, self._settings.batch_bytes
+        return all(feed.buffered >= most or feed.buffered_bytes >= most_bytes for feed in self._merge.feeds.values())
 
     def _act(self) -> int:
         """Does the next thing. Returns how long to wait for something new, in ms; 0 for going on at once."""

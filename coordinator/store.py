@@ -70,7 +70,7 @@ class Store:
         self._lease = lease
         self._calls = 0
         self._days: Mapping[str, str] = {}
-        self._named: dict[tuple[tuple[str, ...], str], list[str]] = {}
+        self._named: dict[tuple[str, str], str] = {}
 
     @property
     def token(self) -> str:
@@ -216,10 +216,12 @@ class Store:
         """The keys of session data, remembered as long as the days are the same."""
         if days is not self._days:
             self._days, self._named = days, {}
-        found = self._named.get((symbols, interval))
-        if found is None:
-            found = [self.keys.bars(symbol, interval, days[symbol]) for symbol in symbols]
-            self._named[symbols, interval] = found
+        named, found = self._named, []
+        for symbol in symbols:
+            key = named.get((symbol, interval))
+            if key is None:
+                key = named[symbol, interval] = self.keys.bars(symbol, interval, days[symbol])
+            found.append(key)
         return found
 
     def finish(self, end_ms: int, feeds: Iterable[str], run_hash: str) -> str:

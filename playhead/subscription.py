@@ -29,6 +29,7 @@ from playhead.keys import Keys
 from playhead.messages import Message, SessionFailure
 from playhead.patience import Patience
 from playhead.place import FIELDS, Place, State, state_of, until_noted
+from playhead.scripts import Script
 from playhead.view import View
 
 BLOCK_MS: Final = 1_000
@@ -47,6 +48,7 @@ SAVES_A_LEAD: Final = 8
 OVER: Final = (b"finished", b"stopped", b"failed")
 """A session's status when nothing follows the last notification."""
 
+_read: Final = Script("playhead", "read", reads_only=True)
 _SAVE_AND_READ: Final = Write("save-and-read")
 _SAVE_AND_AWAIT: Final = Write("save-and-await")
 
@@ -225,6 +227,7 @@ class Subscription(Iterator[Message]):
 
     def _fetch(self) -> None:
         """Reads the next entries, or waits a little for some. Raises at the end, or if the place is lost."""
+        # In lockstep the next entries come as soon as what is done is saved; else perhaps there are some already.
         awaits = self._in_step and not self._entries
         while True:
             saved, state, found = self._patience.get(self._save_and_await if awaits else self._exchange)
@@ -289,19 +292,19 @@ class Subscription(Iterator[Message]):
         return saved, state_of(state), next(iter(found[0].values()), []) if found else []
 
     def _save_and_await(self) -> tuple[int | None, State, list[Any]]:
-        """The same in one way to the server and back, in which it waits for the next entries: in lockstep they come as
-        soon as what is done is saved. The state is read after them, so nothing can have been lost before them; where
-        none have come, it does not say that none will.
+        """The same in one way to the server and back, in which it waits for the next entries. What it waits for is read
+        again together with the state: another hand's entry may have ended the wait.
         """
         pipe = self._client.pipeline(transaction=False)
         saves = self._consumer is not None and self._done != self._consumer.cursor
         if self._consumer is not None and saves:
             self._consumer.queue_save(pipe, self._done)
-        pipe.xread(self._from_here, count=self._batch, block=BLOCK_MS)
-        pipe.hmget(self._keys.state, FIELDS)
+        pipe.xread(self._from_here, count=1, block=BLOCK_MS)
+        keys = [self._keys.state, self._keys.notifications]
+        _read.queue(pipe, keys, [self._place.read, self._batch, *FIELDS])
         with _SAVE_AND_AWAIT if saves else nullcontext():
-            *saved, found, state = pipe.execute()
-        entries: list[Any] = next(iter(found.values()), []) if found else []
+            *saved, _, (state, found) = pipe.execute()
+        entries = [(entry, dict(zip(items[::2], items[1::2], strict=True))) for entry, items in found]
         return saved[0] if saved else None, state_of(state), entries
 
 

@@ -51,14 +51,15 @@ class Publisher:
         self._session = lease.keys.session
         self._counted = PUBLISHED.labels(lease.keys.session)
         self._reading: Reading | None = None
-        self._entries: deque[Entry] | None = None  # of the window that is being published, while the next one is read
+        # The window that is being published, while the next one is read: what is left of it, and its start.
+        self._entries: deque[Entry] | None = None
+        self._window_ms = 0
         self._config: SessionConfig | None = None
         self._last = BEGINNING
         self._published = {} if published is None else published
         self._history = ""
         self._whole = False
-        self._window_ms = 0  # the start of that window
-        self._next_ms = 0  # the start of the next one to be opened
+        self._next_ms = 0  # the start of the next window to be opened
         self._rest_s = IDLE_S / 2
         self._with_bars: deque[int] = deque(maxlen=settings.windows_ahead)  # the starts of the last windows with bars
         self._ahead_ticks, self._ahead_bytes = 0, 0
@@ -126,8 +127,9 @@ class Publisher:
                 self._append([(f"{self._next_ms}-2", window_end(self._next_ms, final=True))])
                 self._done = True
         elif isinstance(symbols, str):
-            # At full speed the clock comes soon; while it is held it is not asked for again and again.
-            self._rest_s = min(2 * self._rest_s, LONGEST_IDLE_S)
+            if self._entries is None:
+                # At full speed the clock comes soon; while it is held it is not asked for again and again.
+                self._rest_s = min(2 * self._rest_s, LONGEST_IDLE_S)
             return self._rest_s
         else:
             self._rest_s = IDLE_S / 2
@@ -140,7 +142,7 @@ class Publisher:
                 f"load-{self._session}",
                 ", ".join(sorted(sources)),
                 first=self._last == BEGINNING and self._entries is None,
-            )
+            ).begin()
             self._next_ms = end_ms
         return 0
 

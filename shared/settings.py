@@ -77,7 +77,7 @@ class Settings:
     """Ticks released by one call at full speed."""
 
     batch_bytes: int = MIB
-    """The same by size: the smaller of the two counts, but for 16 ticks."""
+    """The same by size: the smaller of the two counts, but for 24 ticks."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

@@ -5,9 +5,9 @@
 --       9 number of blocks of runs  10 number of ticks or stretches of them  11 registrations that the caller knows of, '' where they do not matter
 --       12 which of the feeds is the main one, 0 for none  13 entries taken out that the caller knows of
 --       then for each day its calendar and date; for each feed 'trim' or 'drop'; for each block of runs the bars key of
---       the first (counted from the first of all), number of runs, start, their bytes one after the other; for each tick its
---       time, 1, number of fields, field, value, ...; or for some that follow each other with one group of the same symbols
---       the time of the first, their number, from each to the next, interval, start of the first, value with all bars
+--       the first (counted from the first of all), number of runs, start, their bytes one after the other; then ticks:
+--       one: its time, 1, number of fields, field, value, ...
+--       a stretch: time of the first, number of ticks, from each to the next, interval, start of the first, value of all
 -- Returns 'ok', also for a call that was carried out before; 'held'; 'stopped' beyond a stop; 'due' beyond a scheduled
 -- command; 'others' where another consumer has come; 'clock' where the clock is not as expected; 'ended' where the session
 -- is; 'foreign' where the caller may have read what another hand wrote to the main feed: it has been taken out, and is to be

@@ -7,9 +7,11 @@ from datetime import date
 
 import pytest
 
+from playhead.bars import Bars
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import text
 from playhead.entries import time_ms
+from playhead.intervals import DAY_MS
 from playhead.messages import Tick
 from producer import publisher
 from shared.hours import Hours
@@ -40,19 +42,36 @@ def all_starts() -> list[int]:
     return [at for first, last in ranges for at in range(first, last, FIVE_MINUTES_MS)]
 
 
+def published_ms(session: InProcess) -> int:
+    """How far the main feed goes."""
+    return time_ms(text(session.client.hget(session.keys.state, "published") or b"0-0"))
+
+
 def in_the_first_window(session: InProcess) -> bool:
     """Whether a part of it has been published, and the second one is open."""
-    published = session.client.hget(session.keys.state, "published")
-    return published is not None and session.client.hexists(session.keys.windows, str(SECOND_MS))
+    return published_ms(session) > 0 and session.client.hexists(session.keys.windows, str(SECOND_MS))
 
 
-def test_the_next_window_is_opened_before_the_one_before_is_published(session: InProcess) -> None:
-    session.run(lambda: in_the_first_window(session), "the second window")
-    assert time_ms(text(session.client.hget(session.keys.state, "published") or b"")) < SECOND_MS
+def test_the_next_window_is_read_while_one_is_published(session: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []  # the end of what was asked for, and how far the feed went by then
+    get_bars = MemorySource.get_bars
+
+    def noted(self: MemorySource, symbol: str, interval: str, start: object, end: object) -> Bars:
+        assert isinstance(end, int)
+        asked.append((end, published_ms(session)))
+        return get_bars(self, symbol, interval, start, end)
+
+    monkeypatch.setattr(MemorySource, "get_bars", noted)
+    session.finish()
+    ahead = [end_ms - feed_ms for end_ms, feed_ms in asked if feed_ms]
+    assert len(ahead) > 3
+    # The mark of the window before would be a day before the end of the next one.
+    assert [each for each in ahead if each > DAY_MS], asked
 
 
 def test_a_producer_that_takes_over_between_the_two_publishes_all_of_both(session: InProcess) -> None:
     session.run(lambda: in_the_first_window(session), "the second window")
+    assert published_ms(session) < SECOND_MS
     session.take_over()
     session.finish()
     starts = [bar.start_ms for tick in session.notifications() if isinstance(tick, Tick) for _, _, bar in tick.bars()]

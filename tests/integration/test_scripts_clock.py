@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from coordinator.batch import runs_of
+from coordinator.batch import regrouped
 from coordinator.move import Move
 from playhead import days as trading_days
 from playhead import messages
@@ -96,7 +96,7 @@ def test_the_days_that_open_with_a_move_are_said_after_its_ticks(bench: Bench) -
     bench.open()
     bench.advance(1)
     tick = released(NEXT_OPEN_MS - MINUTE_MS, "AAPL")
-    runs = runs_of([tick])
+    runs = regrouped([tick])
     opening = [("XNYS", "2025-07-03"), ("XTSE", "2025-07-03")]
     move = Move(OPEN_MS + MINUTE_MS, NEXT_OPEN_MS, [tick], runs, {"AAPL": DAY}, {}, opening, None, "h")
     assert bench.store.advance(move) == "ok"
@@ -120,7 +120,7 @@ def test_the_days_that_open_with_a_move_are_said_after_its_ticks(bench: Bench) -
 def test_each_run_goes_to_the_trading_day_of_its_symbol(bench: Bench) -> None:
     bench.open()
     tick = released(OPEN_MS, "AAPL", "MSFT")
-    runs = runs_of([tick])
+    runs = regrouped([tick])
     days = {"AAPL": DAY, "MSFT": "2025-07-03"}
     assert bench.store.advance(Move(OPEN_MS, OPEN_MS + MINUTE_MS, [tick], runs, days)) == "ok"
     assert sizes(bench, "AAPL") == {0: 1}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from coordinator.batch import runs_of
+from coordinator.batch import regrouped
 from coordinator.move import Move
 from coordinator.operation import Commit, Operation, Operations, feed_name
 from coordinator.roster import Arranged, Released
@@ -97,7 +97,7 @@ class Bench:
                 clock_ms,
                 clock_ms + minutes * MINUTE_MS,
                 ticks,
-                runs_of(ticks),
+                regrouped(ticks),
                 dict.fromkeys(("AAPL", "MSFT"), self.tape.days.day(clock_ms).label),
                 feeds or {},
                 (),

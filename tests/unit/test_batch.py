@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.batch import Runs, runs_of
+from coordinator.batch import Runs, regrouped
 from coordinator.roster import Arranged, Released
 from playhead.codec import group_field, pack, pack_names, unpack
 from playhead.intervals import interval_ms
@@ -110,7 +110,7 @@ EXAMPLES = {
 def test_bars_that_follow_each_other_are_one_run(
     ticks: list[Arranged], expected: list[tuple[str, str, int, int]]
 ) -> None:
-    runs = apart(runs_of(ticks))
+    runs = apart(regrouped(ticks))
     bars_in(runs)
     assert lengths(runs) == expected
 
@@ -148,7 +148,7 @@ def slow_bars(ticks: list[Arranged]) -> list[Owned]:
 
 @given(batches())
 def test_the_bars_of_the_runs_are_the_bars_of_the_ticks(ticks: list[Arranged]) -> None:
-    found = bars_in(apart(runs_of(ticks)))
+    found = bars_in(apart(regrouped(ticks)))
     assert sorted(found) == sorted(slow_bars(ticks))
 
 
@@ -159,4 +159,4 @@ def test_there_are_as_few_runs_as_there_can_be(ticks: list[Arranged]) -> None:
         (symbol, interval) != (other, other_interval) or following != start_ms + interval_ms(interval)
         for (symbol, interval, start_ms), (other, other_interval, following) in pairwise(bars)
     )
-    assert len(apart(runs_of(ticks))) == (breaks + 1 if bars else 0)
+    assert len(apart(regrouped(ticks))) == (breaks + 1 if bars else 0)
