@@ -39,6 +39,8 @@ MAX_BATCH: Final = 512
 """Entries of one read."""
 BATCH_BYTES: Final = 4 << 20
 """What one read should bring at most, judged by the size of the entries before."""
+AWAITED: Final = 16
+"""Entries that come with the end of a wait: by a script, which is slow with many."""
 DECODED_BYTES: Final = 128 << 10
 """About the size of notifications whose bars share a table: whoever keeps a tick keeps no more than those with it."""
 FOREIGN_PAUSE_S: Final = 0.1
@@ -301,7 +303,7 @@ class Subscription(Iterator[Message]):
             self._consumer.queue_save(pipe, self._done)
         pipe.xread(self._from_here, count=1, block=BLOCK_MS)
         keys = [self._keys.state, self._keys.notifications]
-        _read.queue(pipe, keys, [self._place.read, self._batch, *FIELDS])
+        _read.queue(pipe, keys, [self._place.read, min(self._batch, AWAITED), *FIELDS])
         with _SAVE_AND_AWAIT if saves else nullcontext():
             *saved, _, (state, found) = pipe.execute()
         entries = [(entry, dict(zip(items[::2], items[1::2], strict=True))) for entry, items in found]
