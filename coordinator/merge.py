@@ -27,12 +27,12 @@ class MergedTick(NamedTuple):
 
     @property
     def last_ms(self) -> int:
-        """As of a stretch."""
+        """The same: it is one tick."""
         return self.close_ms
 
     @property
     def length(self) -> int:
-        """As of a stretch."""
+        """How many ticks it is."""
         return 1
 
     @property
@@ -174,7 +174,7 @@ class Merge:
 
     def peek(self, through_ms: int, most: int, after_ms: int = 0) -> list[Merged]:
         """Up to `most` of the next ticks that close by `through_ms`, which must not be beyond the frontier; with
-        `after_ms` of those that close after that."""
+        `after_ms` of those that close after that. Some that follow each other may be one element."""
         if len(self.feeds) == 1:
             ((name, feed),) = self.feeds.items()
             return [

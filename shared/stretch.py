@@ -64,17 +64,17 @@ class RawTick(NamedTuple):
 
     @property
     def last_ms(self) -> int:
-        """As of a stretch."""
+        """The same: it is one tick."""
         return self.close_ms
 
     @property
     def length(self) -> int:
-        """As of a stretch."""
+        """How many ticks it is."""
         return 1
 
     @property
     def size(self) -> int:
-        """As of a stretch."""
+        """The bytes of the bars."""
         return sum(map(len, self.fields.values()))
 
 
