@@ -83,9 +83,10 @@ class Script:
             raise Malformed(f"{self.name}: one of its keys holds another type than it should: {named}, …") from error
 
     def queue(self, pipe: Pipeline, keys: Sequence[str], args: Sequence[Any]) -> None:
-        """Puts it into a MULTI, which is to be executed in a `Write`. The text goes along: in there nobody could say
-        that it is not known."""
-        pipe.eval(self._text, len(keys), *keys, *args)
+        """Puts it into a pipeline; what writes into one that is executed in a `Write`. The text goes along: in there
+        nobody could say that it is not known."""
+        run = "EVAL_RO" if self._reads_only else "EVAL"
+        pipe.execute_command(run, self._text, len(keys), *keys, *args)
 
 
 def _with_prelude(prelude: str, text: str) -> str:

@@ -1,4 +1,3 @@
-#!lua flags=no-writes
 -- The state, and the notifications after an entry, as they are at one moment: in between another hand's entry could be taken
 -- out that was read, and the place of what was read instead would be in doubt.
 -- KEYS: 1 state  2 notifications
