@@ -86,7 +86,7 @@ class Script:
         """Puts it into a pipeline; what writes into one that is executed in a `Write`. The text goes along: in there
         nobody could say that it is not known."""
         run = "EVAL_RO" if self._reads_only else "EVAL"
-        pipe.execute_command(run, self._text, len(keys), *keys, *args)
+        pipe.execute_command(run, self._text, len(keys), *keys, *args)  # type: ignore[no-untyped-call]  # in redis-py
 
 
 def _with_prelude(prelude: str, text: str) -> str:
