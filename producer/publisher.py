@@ -51,7 +51,7 @@ class Publisher:
         self._session = lease.keys.session
         self._counted = PUBLISHED.labels(lease.keys.session)
         self._reading: Reading | None = None
-        # The window that is being published, while the next one is read: what is left of it, and its start.
+        # The window that is being published, while the next one is opened: what is left of it, and its start.
         self._entries: deque[Entry] | None = None
         self._window_ms = 0
         self._config: SessionConfig | None = None
@@ -142,7 +142,7 @@ class Publisher:
                 f"load-{self._session}",
                 ", ".join(sorted(sources)),
                 first=self._last == BEGINNING and self._entries is None,
-            ).begin()
+            )
             self._next_ms = end_ms
         return 0
 

@@ -1,4 +1,4 @@
-"""The producer reads the next window while it publishes one. Whoever takes over between the two loses nothing."""
+"""The producer opens the next window while it publishes one. Whoever takes over between the two loses nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from datetime import date
 
 import pytest
 
-from playhead.bars import Bars
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import text
 from playhead.entries import time_ms
-from playhead.intervals import DAY_MS
 from playhead.messages import Tick
 from producer import publisher
 from shared.hours import Hours
@@ -50,23 +48,6 @@ def published_ms(session: InProcess) -> int:
 def in_the_first_window(session: InProcess) -> bool:
     """Whether a part of it has been published, and the second one is open."""
     return published_ms(session) > 0 and session.client.hexists(session.keys.windows, str(SECOND_MS))
-
-
-def test_the_next_window_is_read_while_one_is_published(session: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[int, int]] = []  # the end of what was asked for, and how far the feed went by then
-    get_bars = MemorySource.get_bars
-
-    def noted(self: MemorySource, symbol: str, interval: str, start: object, end: object) -> Bars:
-        assert isinstance(end, int)
-        asked.append((end, published_ms(session)))
-        return get_bars(self, symbol, interval, start, end)
-
-    monkeypatch.setattr(MemorySource, "get_bars", noted)
-    session.finish()
-    ahead = [end_ms - feed_ms for end_ms, feed_ms in asked if feed_ms]
-    assert len(ahead) > 3
-    # The mark of the window before would be a day before the end of the next one.
-    assert [each for each in ahead if each > DAY_MS], asked
 
 
 def test_a_producer_that_takes_over_between_the_two_publishes_all_of_both(session: InProcess) -> None:
