@@ -51,7 +51,7 @@ class Publisher:
         self._session = lease.keys.session
         self._counted = PUBLISHED.labels(lease.keys.session)
         self._reading: Reading | None = None
-        # The window that is being published, while the next one is opened: what is left of it, and its start.
+        # The window that is being published: what is left of it, and its start.
         self._entries: deque[Entry] | None = None
         self._window_ms = 0
         self._config: SessionConfig | None = None
@@ -83,7 +83,7 @@ class Publisher:
         if self._config is None:
             return self._begin()
         rest_s = 0.0
-        if self._reading is None and (self._entries is None or not self._is_far_ahead()):
+        if self._reading is None and self._entries is None:
             rest_s = self._open(self._config)
         if self._entries is not None:
             return self._publish(self._entries)
