@@ -51,15 +51,13 @@ class Publisher:
         self._session = lease.keys.session
         self._counted = PUBLISHED.labels(lease.keys.session)
         self._reading: Reading | None = None
-        # The window that is being published: what is left of it, and its start.
-        self._entries: deque[Entry] | None = None
-        self._window_ms = 0
+        self._entries: deque[Entry] | None = None  # what is left of the window that is being published
         self._config: SessionConfig | None = None
         self._last = BEGINNING
         self._published = {} if published is None else published
         self._history = ""
         self._whole = False
-        self._next_ms = 0  # the start of the next window to be opened
+        self._window_ms = 0
         self._rest_s = IDLE_S / 2
         self._with_bars: deque[int] = deque(maxlen=settings.windows_ahead)  # the starts of the last windows with bars
         self._ahead_ticks, self._ahead_bytes = 0, 0
@@ -82,14 +80,11 @@ class Publisher:
             return RESTING_S
         if self._config is None:
             return self._begin()
-        rest_s = 0.0
-        if self._reading is None and self._entries is None:
-            rest_s = self._open(self._config)
         if self._entries is not None:
             return self._publish(self._entries)
         if self._reading is not None:
             return self._await_window(self._reading)
-        return rest_s
+        return self._open(self._config)
 
     def close(self) -> None:
         """What is being read is given up: a source that hangs does not keep the process alive."""
@@ -109,31 +104,29 @@ class Publisher:
                 before,
                 self._last,
             )
-        self._next_ms = int(first_ms) // WINDOW_MS * WINDOW_MS
+        self._window_ms = int(first_ms) // WINDOW_MS * WINDOW_MS
         if self._last != BEGINNING:
             # A window holds the ticks after its start up to its end; the mark has the end's time and the number 1.
             last_ms, number = order(self._last)
-            self._next_ms = last_ms if number else (last_ms - 1) // WINDOW_MS * WINDOW_MS
+            self._window_ms = last_ms if number else (last_ms - 1) // WINDOW_MS * WINDOW_MS
             self._done = self._done or number > 1
             self._log.info("going on after %s", self._last)
         return 0
 
     def _open(self, config: SessionConfig) -> float:
         """Begins to read the next window, if it may be opened. After the last one nothing more is published."""
-        end_ms = self._next_ms + WINDOW_MS
-        symbols = self._feed.open_window(self._next_ms, end_ms, self._windows_ahead_ms())
+        end_ms = self._window_ms + WINDOW_MS
+        symbols = self._feed.open_window(self._window_ms, end_ms, self._windows_ahead_ms())
         if symbols == "final":
-            if self._entries is None:
-                self._append([(f"{self._next_ms}-2", window_end(self._next_ms, final=True))])
-                self._done = True
+            self._append([(f"{self._window_ms}-2", window_end(self._window_ms, final=True))])
+            self._done = True
         elif isinstance(symbols, str):
-            if self._entries is None:
-                # At full speed the clock comes soon; while it is held it is not asked for again and again.
-                self._rest_s = min(2 * self._rest_s, LONGEST_IDLE_S)
+            # At full speed the clock comes soon; while it is held it is not asked for again and again.
+            self._rest_s = min(2 * self._rest_s, LONGEST_IDLE_S)
             return self._rest_s
         else:
             self._rest_s = IDLE_S / 2
-            window = Window(self._next_ms, end_ms, symbols)
+            window = Window(self._window_ms, end_ms, symbols)
             # Where some were removed before anything was read, that there is nothing to read is no mistake.
             self._whole = all(given.symbol in symbols for given in config.symbols)
             sources = {record.source or config.source for record in symbols.values()}
@@ -141,9 +134,8 @@ class Publisher:
                 lambda: list(window.read(config, min(MOST_TICKS, self._settings.feed_ticks_ahead))),
                 f"load-{self._session}",
                 ", ".join(sorted(sources)),
-                first=self._last == BEGINNING and self._entries is None,
+                first=self._last == BEGINNING,
             )
-            self._next_ms = end_ms
         return 0
 
     def _windows_ahead_ms(self) -> int:
@@ -151,7 +143,7 @@ class Publisher:
         would be nothing ready behind them."""
         if len(self._with_bars) < self._settings.windows_ahead:
             return self._settings.windows_ahead * WINDOW_MS
-        return min(self._next_ms - self._with_bars[0], FARTHEST_MS)
+        return min(self._window_ms - self._with_bars[0], FARTHEST_MS)
 
     def _await_window(self, reading: Reading) -> float:
         try:
@@ -165,7 +157,6 @@ class Publisher:
         if entries is None:
             return IDLE_S if reading.rests else 0
         self._reading = None
-        self._window_ms = self._next_ms - WINDOW_MS
         if not entries and self._last == BEGINNING and self._whole and self._is_last_window():
             self._done = True
             self._feed.fail("the source has no bars in regular hours for these symbols on these dates")
@@ -205,6 +196,7 @@ class Publisher:
             end_ms = self._window_ms + WINDOW_MS
             entries.append((f"{end_ms}-1", window_end(end_ms, final=False)))
             self._entries = None
+            self._window_ms = end_ms
         self._append(entries)
         return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Final, Self
+from typing import Final
 
 from playhead.errors import InvalidInput, PlayheadError
 from shared.background import in_background
@@ -52,19 +52,13 @@ class Reading:
         """Whether nothing is being read just now."""
         return not self._attempts
 
-    def begin(self) -> Self:
-        """Asks the source, now or once more."""
-        self._begun_s = time.monotonic()
-        self._attempts.add(in_background(self._read, self._name))
-        self._next_s = self._begun_s + self._patience_s
-        self._patience_s *= 2
-        return self
-
     def entries(self) -> list[Entry] | None:
         """The entries of the window, once they are there. Waits a little for them. Raises `CannotBeRead`."""
         now_s = time.monotonic()
         if now_s >= self._next_s and len(self._attempts) < MOST_AT_ONCE:
-            self.begin()
+            self._attempts.add(in_background(self._read, self._name))
+            self._begun_s, self._next_s = now_s, now_s + self._patience_s
+            self._patience_s *= 2
         if not self._attempts:
             return None
         for attempt in wait(self._attempts, WAIT_S, return_when=FIRST_COMPLETED).done:
