@@ -34,7 +34,6 @@ from tests.faults.chaos.fault import Fault, Kind, Role
 from tests.faults.chaos.network import Network
 from tests.support.services import Service, Services
 from tests.support.system import Gate
-from tests.support.waiting import wait_until
 
 TIMES: Final = 50
 NAME: Final = "takeover"
@@ -87,7 +86,7 @@ class Benchmark:
     def takeover(self, role: str, death: str, stream: str) -> float:
         """How long nothing comes in a stream once the process that writes it has died."""
         time.sleep(SETTLED_S)
-        wait_until(lambda: self._moves(stream), TIMEOUT_S, f"{stream} to move")
+        wait_until_other(lambda: self._last_id(stream), self._last_id(stream))
         serving = self._serving(role)
         begun_s = time.monotonic()
         die(serving, death)
@@ -144,11 +143,6 @@ class Benchmark:
         with Session(NAME, self._session.url) as session:
             receipt = session.add_symbol("AAPL", source=source).result["AAPL"]
         return int(receipt["held_ms"]) / 1000
-
-    def _moves(self, stream: str) -> bool:
-        before = self._last_id(stream)
-        time.sleep(0.2)
-        return self._last_id(stream) != before
 
     def _last_id(self, stream: str) -> str:
         try:
