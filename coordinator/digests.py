@@ -48,6 +48,7 @@ class _Work:
     name: str
     interval: str
     day: str
+    open_ms: int
     chunk: int
     left: Sequence[str]
     done: Mapping[str, str]
@@ -66,12 +67,12 @@ class Digests:
         self._state: State | None = None
         self._next_close_ms = 0
 
-    def step(self, state: State, *, at_once: bool) -> bool:
+    def step(self, state: State, *, before_ms: int) -> bool:
         """Sees to what there is to do, and waits for a bounded time. False: the clock may move.
 
-        What is being read may be waited for later; but it is waited for `at_once` before session data changes otherwise
-        than by ticks, or is deleted, and whenever the coordinator would wait for something else. Another day that is
-        over does not wait behind it.
+        What is being read may be waited for later; but the days that open before a time are waited for: those whose
+        session data is about to change otherwise than by ticks, or to be deleted, and all of them whenever the
+        coordinator would wait for something else. Another day that is over does not wait behind it.
         """
         if state is not self._state:
             before = self._state.records if self._state is not None else {}
@@ -79,16 +80,16 @@ class Digests:
                 self._latest.clear()  # a commit takes out what a symbol had before it was removed
             self._state, self._next_close_ms = state, 0
             self._work.clear()
-        if self._work:
-            at_once = at_once or state.clock_ms >= self._next_close_ms
-        elif not self._look(state):
+        is_next = bool(self._work) and state.clock_ms >= self._next_close_ms
+        if not self._work and not self._look(state):
             return False
         if not self._work:
             return True
         work = self._work[0]
         if work.read is None:
             work.read = in_background(partial(self._read, work), f"digest-{self._keys.session}")
-        if not at_once and not work.read.done():
+        is_needed = is_next or any(each.open_ms < before_ms for each in self._work)
+        if not is_needed and not work.read.done():
             return False
         if wait({work.read}, WAIT_S, return_when=FIRST_COMPLETED).done:
             self._take(work, work.read.result())
@@ -137,7 +138,7 @@ class Digests:
             if left:
                 bars = (day.close_ms - day.open_ms) // interval_ms(interval) + 1
                 chunk = max(1, min(CHUNK, CHUNK_BARS // bars))
-                yield _Work(name, interval, day.label, chunk, left, done)
+                yield _Work(name, interval, day.label, day.open_ms, chunk, left, done)
 
     def _written(self, name: str) -> Mapping[str, str]:
         """The digests of a field that has been written."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from coordinator.batch import Runs, regrouped
 from coordinator.merge import Merged
 from coordinator.roster import Arranged, Roster
-from shared.run_hash import after_tick
+from shared.run_hash import after_stretch, after_tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,10 @@ class Release:
         ticks = [tick for tick in roster.arrange(found) if tick.groups]
         after = before
         for each in ticks:
-            for close_ms, groups in each.ticks():
-                after = after_tick(after, close_ms, groups)
+            if each.stretch is None:
+                after = after_tick(after, each.close_ms, ((group.field, group.value) for group in each.groups))
+            else:
+                after = after_stretch(after, each.stretch)
         return cls(found, roster, ticks, list(regrouped(ticks)), before, after)
 
     def is_of(self, found: Sequence[Merged], roster: Roster, before: str) -> bool:

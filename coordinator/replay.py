@@ -126,9 +126,11 @@ class Replay:
             self._log.warning("the server has lost its last writes: %s", lost)
 
     def _has_enough(self) -> bool:
-        """Whether there are the ticks of a whole move, and it was looked for news a moment ago."""
+        """Whether there is all that the next move can release, and it was looked for news a moment ago."""
         if self._addition is not None or self._attendance.streams or time.monotonic() - self._read_s >= READ_EVERY_S:
             return False
+        if self._merge.frontier_ms() > min(self._bounds(self._state.clock_ms)):
+            return True
         most, most_bytes = self._settings.batch_ticks, self._settings.batch_bytes
         return all(feed.buffered >= most or feed.buffered_bytes >= most_bytes for feed in self._merge.feeds.values())
 
@@ -153,7 +155,7 @@ class Replay:
             self._warm_up()
             self._load()
             return 0
-        if self._digests.step(self._state, at_once=self._is_about_to_change()):
+        if self._digests.step(self._state, before_ms=self._about_to_change_ms()):
             return 0
         if self._state.stray is not None:
             self._skips.say(self._store.keys.schedule, f"{self._state.stray[:40]!r} is no number of a command")
@@ -172,18 +174,22 @@ class Replay:
         if self._state.ended:
             return IDLE_MS
         wait_ms = self._move()
-        if wait_ms and self._digests.step(self._state, at_once=True):
+        if wait_ms and self._digests.step(self._state, before_ms=NEVER_MS):
             return 0
         if wait_ms and self._store.has_ended():  # by another hand: the producer's, which cannot read its source
             self._load()
             return 0
         return wait_ms
 
-    def _is_about_to_change(self) -> bool:
-        """Whether something may happen to the session data of days that are over: they are digested before that."""
+    def _about_to_change_ms(self) -> int:
+        """Before which time the session data of days that are over may be changed or deleted next: they are digested
+        before that."""
         state = self._state
         is_due = state.due is not None and state.due[1] <= state.clock_ms
-        return bool(self._incoming) or is_due or state.ended or self._retention.excess() is not None
+        if self._incoming or is_due or state.ended:
+            return NEVER_MS
+        through = self._retention.excess()
+        return 0 if through is None else time_ms(through)
 
     def _load(self, *, taken_over: bool = False) -> None:
         """Reads the state anew and sets everything by it."""

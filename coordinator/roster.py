@@ -83,14 +83,6 @@ class Arranged(NamedTuple):
             return (self.close_ms,)
         return range(self.close_ms, self.last_ms + 1, self.stretch.step_ms)
 
-    def ticks(self) -> Iterator[tuple[int, Sequence[tuple[bytes, bytes]]]]:
-        """The close time of each tick, and field and value of each of its groups."""
-        if self.stretch is None:
-            yield self.close_ms, [(group.field, group.value) for group in self.groups]
-        else:
-            for close_ms, field, value in self.stretch.groups():
-                yield close_ms, ((field, value),)
-
 
 class Roster:
     """The symbols of a session at one moment. A new one is made when they change."""

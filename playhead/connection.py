@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -150,20 +150,28 @@ class Client(redis.Redis):
         with _translated(self):
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # in redis-py
 
-    def execute_while(self, meanwhile: Callable[[], None], *args: Any) -> Any:
-        """Sends a command, does something else while the server is at it, and returns the reply."""
+    def execute_all(self, commands: Sequence[Sequence[Any]], meanwhile: Callable[[], None] | None = None) -> list[Any]:
+        """Sends commands in one way to the server and back, and does something else while the server is at them.
+
+        Returns their replies as they come. Raises the first error, when all were answered.
+        """
         with _translated(self):
             connection = self.connection_pool.get_connection()
             try:
-                connection.send_command(*args)  # type: ignore[no-untyped-call]  # in redis-py
+                connection.send_packed_command(connection.pack_commands(commands))  # type: ignore[no-untyped-call]
                 try:
-                    meanwhile()
+                    if meanwhile is not None:
+                        meanwhile()
                 except BaseException:
-                    connection.disconnect()  # type: ignore[no-untyped-call]  # nobody reads the reply
+                    connection.disconnect()  # type: ignore[no-untyped-call]  # nobody reads the replies
                     raise
-                return connection.read_response()
+                replies = [_reply(connection) for _ in commands]
             finally:
                 self.connection_pool.release(connection)
+            for reply in replies:
+                if isinstance(reply, ResponseError):
+                    raise reply
+            return replies
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         pipe = super().pipeline(transaction, shard_hint)
@@ -171,6 +179,14 @@ class Client(redis.Redis):
         # What a pipeline does at once: WATCH, and the reads before MULTI.
         pipe.immediate_execute_command = _translating(self, pipe.immediate_execute_command)  # type: ignore[method-assign]
         return pipe
+
+
+def _reply(connection: AbstractConnection) -> Any:
+    """The next reply, which may be an error."""
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error
 
 
 def _translating(client: Client, execute: Callable[..., Any]) -> Callable[..., Any]:

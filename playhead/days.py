@@ -88,6 +88,11 @@ class TradingDays:
         end_ms = start_ms + step_ms
         return min(end_ms, self.range_ends[at]) if at >= 0 and start_ms < self.range_ends[at] else end_ms
 
+    def are_open(self, after_ms: int, by_ms: int) -> bool:
+        """Whether there are hours in which a bar can close after one time and by another one."""
+        at = bisect_right(self.range_ends, after_ms)
+        return at < len(self.range_ends) and self.range_starts[at] < by_ms
+
     @cached_property
     def range_starts(self) -> Sequence[int]:
         """The starts of all hours, in order."""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from playhead.bars import Bar
 from playhead.codec import Frame, Table, frame_of, names_of, parse_group_field, split_group, values_of
-from playhead.entries import time_ms
 from playhead.errors import Malformed
 from playhead.times import MAX_TIME_MS
 
@@ -293,12 +292,14 @@ def _decoded(entry: bytes, fields: Mapping[bytes, bytes]) -> Message | Malformed
 
 
 def _place(entry_id: bytes) -> tuple[str, int]:
-    """The id of a notification, and its market time."""
-    entry = entry_id.decode(errors="replace")
-    clock_ms = time_ms(entry)
+    """The id of a notification, and its market time. Raises `Malformed`."""
+    time, _, number = entry_id.partition(b"-")
+    if not (time.isdigit() and number.isdigit() and len(time) <= 20):
+        raise Malformed(f"{entry_id[:40]!r} is no id of a notification")
+    clock_ms = int(time)
     if clock_ms > MAX_TIME_MS:
-        raise Malformed(f"notification {entry} lies beyond the year 9999")
-    return entry, clock_ms
+        raise Malformed(f"notification {entry_id.decode()} lies beyond the year 9999")
+    return entry_id.decode(), clock_ms
 
 
 _names = lru_cache(maxsize=64)(names_of)  # the same symbols come tick after tick

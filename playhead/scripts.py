@@ -52,26 +52,27 @@ class Script:
 
         Raises `Malformed` for keys that are not as they should be; nothing was written then.
         """
-        by_digest, by_text = ("EVALSHA_RO", "EVAL_RO") if self._reads_only else ("EVALSHA", "EVAL")
         with self._door:
             try:
-                return self._checked(client, keys, args, by_digest, self._digest, meanwhile)
+                return self._checked(client, keys, self.command(keys, args), meanwhile)
             except NoScriptError:
-                return self._checked(client, keys, args, by_text, self._text)
+                by_text = "EVAL_RO" if self._reads_only else "EVAL"
+                return self._checked(client, keys, (by_text, self._text, len(keys), *keys, *args))
+
+    def command(self, keys: Sequence[str], args: Sequence[Any]) -> tuple[Any, ...]:
+        """The command that runs it on a server that knows it."""
+        return "EVALSHA_RO" if self._reads_only else "EVALSHA", self._digest, len(keys), *keys, *args
 
     def _checked(
         self,
         client: redis.Redis,
         keys: Sequence[str],
-        args: Sequence[Any],
-        run: str,
-        script: str,
+        command: Sequence[Any],
         meanwhile: Callable[[], None] | None = None,
     ) -> Any:
-        command = run, script, len(keys), *keys, *args
         try:
             if meanwhile is not None:
-                return cast("Client", client).execute_while(meanwhile, *command)
+                return cast("Client", client).execute_all([command], meanwhile)[0]
             return client.execute_command(*command)  # type: ignore[no-untyped-call]
         except ResponseError as error:
             match = _MALFORMED.fullmatch(str(error))
@@ -87,6 +88,26 @@ class Script:
         nobody could say that it is not known."""
         run = "EVAL_RO" if self._reads_only else "EVAL"
         pipe.execute_command(run, self._text, len(keys), *keys, *args)  # type: ignore[no-untyped-call]  # in redis-py
+
+
+class Sequel:
+    """Scripts of which one follows the other so often that both go out in one way to the server and back, as one write.
+    Each bears being carried out twice, and the second one says itself if the first one did not do what it builds on.
+    """
+
+    def __init__(self, name: str, *scripts: Script) -> None:
+        self._scripts = scripts
+        self._door = Write(name)
+
+    def __call__(self, client: redis.Redis, *calls: tuple[Sequence[str], Sequence[Any]]) -> list[Any]:
+        """Runs them with keys and arguments, and returns their replies. Raises what each of them does."""
+        pairs = list(zip(self._scripts, calls, strict=True))
+        commands = [script.command(keys, args) for script, (keys, args) in pairs]
+        try:
+            with self._door:
+                return cast("Client", client).execute_all(commands)
+        except ResponseError:  # of a server that does not know them, or of one of them: alone each says it in its words
+            return [script(client, keys, args) for script, (keys, args) in pairs]
 
 
 def _with_prelude(prelude: str, text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
@@ -43,6 +43,8 @@ AWAITED: Final = 16
 """Entries that come with the end of a wait: by a script, which is slow with many."""
 DECODED_BYTES: Final = 128 << 10
 """About the size of notifications whose bars share a table: whoever keeps a tick keeps no more than those with it."""
+LOOKED_AT: Final = 16
+"""Entries of one read by which the size of all of them is judged: to look at each takes longer than to copy it."""
 FOREIGN_PAUSE_S: Final = 0.1
 """Between two looks while another hand's entry stands at the end of the notifications."""
 SAVES_A_LEAD: Final = 8
@@ -250,7 +252,7 @@ class Subscription(Iterator[Message]):
 
     def _decode(self, found: list[Any]) -> None:
         self._place.read = found[-1][0].decode()
-        size = sum(sum(map(len, fields.values())) for _, fields in found) // len(found)
+        size = _size_of(found[:: len(found) // LOOKED_AT + 1])
         at_once = max(1, DECODED_BYTES // max(size, 1))
         for at in range(0, len(found), at_once):
             portion = found[at : at + at_once]
@@ -308,6 +310,11 @@ class Subscription(Iterator[Message]):
             *saved, _, (state, found) = pipe.execute()
         entries = [(entry, dict(zip(items[::2], items[1::2], strict=True))) for entry, items in found]
         return saved[0] if saved else None, state_of(state), entries
+
+
+def _size_of(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> int:
+    """How many bytes of values an entry has, on the average."""
+    return sum(len(value) for _, fields in entries for value in fields.values()) // len(entries)
 
 
 def _refuse_execute(*_: Any, **__: Any) -> NoReturn:

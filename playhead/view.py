@@ -77,17 +77,22 @@ class View:
         """Moves the position to a message that is handed to the consumer."""
         if self.position == BEGINNING:
             self._there = None
-        if isinstance(message, SymbolAdded | SymbolRemoved):
-            self._there = None
-            self._drop(message.symbols)
         self.position = message.entry
         self.clock_ms = message.clock_ms
-        if self._columns and isinstance(message, Tick):
-            for group in message.groups:
-                self._waiting.append(group)
-                self._waiting_bars += len(group.symbols)
-            if self._waiting_bars > MAX_WAITING_BARS:
-                self._take_all()
+        if isinstance(message, Tick):
+            if self._columns:
+                self._keep(message)
+        elif isinstance(message, SymbolAdded | SymbolRemoved):
+            self._there = None
+            self._drop(message.symbols)
+
+    def _keep(self, tick: Tick) -> None:
+        """Lets the bars of a tick wait until somebody looks at the columns."""
+        for group in tick.groups:
+            self._waiting.append(group)
+            self._waiting_bars += len(group.symbols)
+        if self._waiting_bars > MAX_WAITING_BARS:
+            self._take_all()
 
     def forget(self) -> None:
         """Drops what was read. For when a message could not be understood: its bars or symbols may be missing here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import redis
 from redis.exceptions import ResponseError
@@ -15,6 +15,7 @@ from playhead.entries import BEGINNING, order
 from playhead.errors import Fenced, Malformed, SessionNotFound, sendable
 from playhead.names import check_symbol
 from playhead.plain import load_object
+from playhead.scripts import Sequel
 from playhead.symbols import MAIN_FEED, SymbolRecord
 from playhead.symbols import decode as decode_record
 from shared.lease import Lease
@@ -23,7 +24,16 @@ from shared.ticks import Fields
 
 _OPEN_WINDOW: Final = script("open_window")
 _PUBLISH: Final = script("publish")
+_PUBLISH_AND_OPEN: Final = Sequel("publish-and-open", _PUBLISH, _OPEN_WINDOW)
 _FAIL: Final = script("fail")
+
+
+class Opening(NamedTuple):
+    """A window that is to be opened: its start and end, and how far ahead of the clock it may start, in ms."""
+
+    start_ms: int
+    end_ms: int
+    ahead_ms: int
 
 
 class MainFeed:
@@ -64,27 +74,48 @@ class MainFeed:
 
     def open_window(self, start_ms: int, end_ms: int, ahead_ms: int) -> Mapping[str, SymbolRecord] | str:
         """The symbols of a window, the same ones at each call; or `wait`, or `final` after the session's end."""
-        keys = [self._keys.state, self._keys.holds, self._keys.windows, self._keys.symbols]
-        reply = _OPEN_WINDOW(self._client, keys, [self._lease.token, start_ms, end_ms, ahead_ms])
-        outcome = self._checked(reply)
-        if outcome != "opened":
-            return outcome
-        try:
-            return _records(reply[1])
-        except ValueError as error:
-            raise Malformed(f"the symbols of the window from {start_ms} are not as they should be: {error}") from error
+        window = Opening(start_ms, end_ms, ahead_ms)
+        return self._opened(window, _OPEN_WINDOW(self._client, *self._opening(window)))
 
     def publish(self, after: str, entries: Sequence[tuple[str, Fields]]) -> int:
         """Appends entries after the one with the id `after`. Returns the clock.
 
         Raises `Fenced` where another process has published meanwhile.
         """
+        return self._published(after, _PUBLISH(self._client, *self._publishing(after, entries)))
+
+    def publish_and_open(
+        self, after: str, entries: Sequence[tuple[str, Fields]], window: Opening
+    ) -> tuple[int, Mapping[str, SymbolRecord] | str]:
+        """Does both in one way to the server and back, the window being the one behind these entries."""
+        publishing, opening = self._publishing(after, entries), self._opening(window)
+        published, opened = _PUBLISH_AND_OPEN(self._client, publishing, opening)
+        return self._published(after, published), self._opened(window, opened)
+
+    def _opening(self, window: Opening) -> tuple[list[str], list[Any]]:
+        keys = [self._keys.state, self._keys.holds, self._keys.windows, self._keys.symbols]
+        return keys, [self._lease.token, *window]
+
+    def _opened(self, window: Opening, reply: Sequence[Any]) -> Mapping[str, SymbolRecord] | str:
+        outcome = self._checked(reply)
+        if outcome != "opened":
+            return outcome
+        try:
+            return _records(reply[1])
+        except ValueError as error:
+            raise Malformed(
+                f"the symbols of the window from {window.start_ms} are not as they should be: {error}"
+            ) from error
+
+    def _publishing(self, after: str, entries: Sequence[tuple[str, Fields]]) -> tuple[list[str], list[Any]]:
         args: list[Any] = [self._lease.token, after, len(entries)]
         for entry, fields in entries:
             args += [entry, len(fields)]
             for item in fields.items():
                 args += item
-        reply = _PUBLISH(self._client, [self._keys.state, self._feed], args)
+        return [self._keys.state, self._feed], args
+
+    def _published(self, after: str, reply: Sequence[Any]) -> int:
         outcome = self._checked(reply)
         if outcome == "missing":
             raise SessionNotFound(f"session {self._keys.session} is gone")

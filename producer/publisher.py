@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import redis
@@ -13,7 +14,8 @@ from playhead.config import SessionConfig
 from playhead.config import decode as decode_config
 from playhead.entries import BEGINNING, order, time_ms
 from playhead.intervals import DAY_MS
-from producer.feed import MainFeed
+from playhead.symbols import SymbolRecord
+from producer.feed import MainFeed, Opening
 from producer.metrics import PUBLISHED
 from producer.reading import CannotBeRead, Reading
 from producer.window import Window
@@ -81,7 +83,7 @@ class Publisher:
         if self._config is None:
             return self._begin()
         if self._entries is not None:
-            return self._publish(self._entries)
+            return self._publish(self._config, self._entries)
         if self._reading is not None:
             return self._await_window(self._reading)
         return self._open(self._config)
@@ -114,9 +116,11 @@ class Publisher:
         return 0
 
     def _open(self, config: SessionConfig) -> float:
-        """Begins to read the next window, if it may be opened. After the last one nothing more is published."""
-        end_ms = self._window_ms + WINDOW_MS
-        symbols = self._feed.open_window(self._window_ms, end_ms, self._windows_ahead_ms())
+        """Opens the next window, if it may be opened."""
+        return self._begin_window(config, self._feed.open_window(*self._next_window()))
+
+    def _begin_window(self, config: SessionConfig, symbols: Mapping[str, SymbolRecord] | str) -> float:
+        """Begins to read the window that was opened with these symbols. After the last one nothing is published."""
         if symbols == "final":
             self._append([(f"{self._window_ms}-2", window_end(self._window_ms, final=True))])
             self._done = True
@@ -126,7 +130,10 @@ class Publisher:
             return self._rest_s
         else:
             self._rest_s = IDLE_S / 2
-            window = Window(self._window_ms, end_ms, symbols)
+            window = Window(self._window_ms, self._window_ms + WINDOW_MS, symbols)
+            if not window.is_open(config):
+                self._entries = deque()
+                return 0
             # Where some were removed before anything was read, that there is nothing to read is no mistake.
             self._whole = all(given.symbol in symbols for given in config.symbols)
             sources = {record.source or config.source for record in symbols.values()}
@@ -138,12 +145,12 @@ class Publisher:
             )
         return 0
 
-    def _windows_ahead_ms(self) -> int:
-        """How far ahead of the clock the next window may start. Windows without bars do not count: over a weekend there
-        would be nothing ready behind them."""
-        if len(self._with_bars) < self._settings.windows_ahead:
-            return self._settings.windows_ahead * WINDOW_MS
-        return min(self._window_ms - self._with_bars[0], FARTHEST_MS)
+    def _next_window(self) -> Opening:
+        # Windows without bars do not count as ahead: over a weekend there would be nothing ready behind them.
+        ahead_ms = self._settings.windows_ahead * WINDOW_MS
+        if len(self._with_bars) == self._settings.windows_ahead:
+            ahead_ms = min(self._window_ms - self._with_bars[0], FARTHEST_MS)
+        return Opening(self._window_ms, self._window_ms + WINDOW_MS, ahead_ms)
 
     def _await_window(self, reading: Reading) -> float:
         try:
@@ -176,7 +183,7 @@ class Publisher:
         (end_ms,) = self._feed.state("end_ms")
         return end_ms is not None and self._window_ms + WINDOW_MS >= int(end_ms)
 
-    def _publish(self, ready: deque[Entry]) -> float:
+    def _publish(self, config: SessionConfig, ready: deque[Entry]) -> float:
         if self._is_far_ahead():
             self._count_released(self._feed.clock_ms())
             if self._is_far_ahead():
@@ -192,13 +199,15 @@ class Publisher:
             entries.append((entry.id, entry.fields))
             self._counted.inc(entry.length)
             self._count(entry)
-        if not ready:
-            end_ms = self._window_ms + WINDOW_MS
-            entries.append((f"{end_ms}-1", window_end(end_ms, final=False)))
-            self._entries = None
-            self._window_ms = end_ms
-        self._append(entries)
-        return 0
+        if ready:
+            self._append(entries)
+            return 0
+        self._window_ms += WINDOW_MS
+        entries.append((f"{self._window_ms}-1", window_end(self._window_ms, final=False)))
+        self._entries = None
+        clock_ms, symbols = self._feed.publish_and_open(self._last, entries, self._next_window())
+        self._has_appended(entries, clock_ms)
+        return self._begin_window(config, symbols)
 
     def _is_far_ahead(self) -> bool:
         """Whether as much as may be stands ready in the feed."""
@@ -219,5 +228,8 @@ class Publisher:
             self._ahead_bytes -= size
 
     def _append(self, entries: list[tuple[str, Fields]]) -> None:
-        self._count_released(self._feed.publish(self._last, entries))
+        self._has_appended(entries, self._feed.publish(self._last, entries))
+
+    def _has_appended(self, entries: Sequence[tuple[str, Fields]], clock_ms: int) -> None:
+        self._count_released(clock_ms)
         self._last = self._published[self._history] = entries[-1][0]

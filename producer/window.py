@@ -29,6 +29,11 @@ class Window:
     symbols: Mapping[str, SymbolRecord]
     _cuts: dict[tuple[str, int, str], Cut] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def is_open(self, config: SessionConfig) -> bool:
+        """Whether any of its symbols can have a bar in it: its exchange is open. Else nothing is asked of a source."""
+        calendars = {record.calendar for record in self.symbols.values()}
+        return any(Hours.in_session(each, config).days.are_open(self.start_ms, self.end_ms) for each in calendars)
+
     def read(self, config: SessionConfig, most: int = MOST_TICKS) -> Iterator[Entry]:
         """Its ticks in close-time order, as entries of up to `most`. Raises `SourceError` where a source cannot be
         read."""

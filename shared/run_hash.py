@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
 
+from shared.stretch import Stretch
+
 BEGINNING: Final = ""
 _BYTES: Final = 16
 
@@ -20,6 +22,18 @@ def after_tick(before: str, clock_ms: int, groups: Iterable[tuple[bytes, bytes]]
     for field, value in groups:
         parts += (b"%b %d\n" % (field, len(value)), value)
     return blake2b(b"".join(parts), digest_size=_BYTES).hexdigest()
+
+
+def after_stretch(before: str, stretch: Stretch) -> str:
+    """The hash after each of the ticks of a stretch, one after the other: what `after_tick` makes of them, sooner."""
+    of, head = stretch.interval.encode(), stretch.head
+    size = (len(stretch.value) - len(head)) // stretch.length
+    rest = b"%d\n" % (len(head) + size) + head
+    link, later_ms = before.encode(), stretch.close_ms - stretch.start_ms
+    for start_ms, first in zip(stretch.starts_ms, range(len(head), len(stretch.value), size), strict=True):
+        tick = b"%b %d tick\n%b@%d " % (link, start_ms + later_ms, of, start_ms)
+        link = blake2b(tick + rest + stretch.value[first : first + size], digest_size=_BYTES).hexdigest().encode()
+    return link.decode()
 
 
 def after_event(before: str, clock_ms: int, kind: str, *what: str) -> str:

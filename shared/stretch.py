@@ -123,6 +123,11 @@ class Stretch(NamedTuple):
         return self.value[: self.value.index(b"\n") + 1]
 
     @property
+    def starts_ms(self) -> range:
+        """When the bars of each tick start."""
+        return range(self.start_ms, self.start_ms + self.length * self.step_ms, self.step_ms)
+
+    @property
     def field(self) -> bytes:
         """The field of the first tick's group."""
         return group_field(self.interval, self.start_ms).encode()
@@ -143,24 +148,18 @@ class Stretch(NamedTuple):
             close_ms=self.close_ms + later_ms, length=last - first, start_ms=self.start_ms + later_ms, value=value
         )
 
-    def groups(self) -> Iterator[tuple[int, bytes, bytes]]:
-        """Of each tick its close time, and field and value of its group."""
-        end = self.value.index(b"\n") + 1
-        head, of = self.value[:end], self.interval.encode()
-        size = (len(self.value) - end) // self.length
-        starts_ms = range(self.start_ms, self.start_ms + self.length * self.step_ms, self.step_ms)
-        later_ms = self.close_ms - self.start_ms
-        for start_ms, first in zip(starts_ms, range(end, len(self.value), size), strict=True):
-            yield start_ms + later_ms, b"%b@%d" % (of, start_ms), head + self.value[first : first + size]
-
     def entry(self) -> Entry:
         """It as it is published."""
         return _entry(self.last_ms, self.length, group_field(self.interval, self.start_ms), self.value)
 
     def ticks(self) -> Iterator[RawTick]:
         """The ticks, one by one."""
-        for close_ms, field, value in self.groups():
-            yield RawTick(close_ms, {TYPE: TICK, field: value})
+        head, of = self.head, self.interval.encode()
+        size = (len(self.value) - len(head)) // self.length
+        later_ms = self.close_ms - self.start_ms
+        for start_ms, first in zip(self.starts_ms, range(len(head), len(self.value), size), strict=True):
+            group = head + self.value[first : first + size]
+            yield RawTick(start_ms + later_ms, {TYPE: TICK, b"%b@%d" % (of, start_ms): group})
 
 
 def entries_of(all_bars: Iterable[Closing], most: int = MOST_TICKS) -> Iterator[Entry]:

@@ -68,6 +68,7 @@ for at = run_at, run_at + 4 * (runs - 1), 4 do
     end
   end
 end
+local call, format, sub = redis.call, string.format, string.sub
 local last = now[6] or '0-0'
 if ticks > 0 then clear_behind(state, notifications, last) end
 for _ = 1, ticks do
@@ -82,12 +83,14 @@ for _ = 1, ticks do
     local step, of, start, value = tonumber(ARGV[tick_at + 2]), ARGV[tick_at + 3], tonumber(ARGV[tick_at + 4]), ARGV[tick_at + 5]
     local head = string.find(value, '\n', 1, true)
     local names, size = string.sub(value, 1, head), (#value - head) / count
-    for n = 0, count - 1 do
-      local id = whole(close + n * step) .. '-0'
-      local group = names .. string.sub(value, head + n * size + 1, head + (n + 1) * size)
-      append_next(state, notifications, last, id, 'type', 'tick', of .. '@' .. whole(start + n * step), group)
-      last = id
+    local id, field = WHOLE .. '-0', of .. '@' .. WHOLE
+    append_next(state, notifications, last, format(id, close), 'type', 'tick', format(field, start), names .. sub(value, head + 1, head + size))
+    -- Nothing can be in the way of an entry behind one that was appended just now.
+    for n = 1, count - 1 do
+      local group = names .. sub(value, head + n * size + 1, head + (n + 1) * size)
+      call('XADD', notifications, format(id, close + n * step), 'type', 'tick', format(field, start + n * step), group)
     end
+    last = format(id, close + (count - 1) * step)
     tick_at = tick_at + 6
   end
 end

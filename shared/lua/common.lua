@@ -40,9 +40,11 @@ local function entry_in(key, field)
   return found or nil
 end
 
--- Times are doubles in Lua: %.0f writes them whole.
+-- Times are doubles in Lua. How they are written whole: %.0f can do it anywhere, and %d faster where a long has 64 bits.
+local WHOLE = string.format('%d', 2 ^ 52) == '4503599627370496' and '%d' or '%.0f'
+
 local function whole(number)
-  return string.format('%.0f', number)
+  return string.format(WHOLE, number)
 end
 
 local function wall_ms()

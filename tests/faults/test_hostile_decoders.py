@@ -18,6 +18,7 @@ from hypothesis.strategies import SearchStrategy
 
 from coordinator.lockstep import Lockstep
 from coordinator.merge import FOREVER_MS, Feed, Merge
+from coordinator.release import Release
 from coordinator.roster import Roster
 from playhead import commands, config, days, entries, journal, messages, names, script, speed, symbols, times, uris
 from playhead.codec import bars_of, group_field, pack, pack_names, unpack
@@ -116,14 +117,14 @@ class Decoder:
 
 
 def pushed(given: tuple[bytes, Fields]) -> object:
-    """A feed takes an entry, and its groups are put into order by the roster."""
+    """A feed takes an entry, and what is released of it is made ready."""
     entry, found = given
     feed = Feed("0-0", 0, 0)
     feed.push(entry, found)
     roster = Roster({name: SymbolRecord("XNYS", "America/New_York") for name in NAMES})
     merge = Merge()
     merge.feeds = {"main": feed}
-    return [list(tick.ticks()) for tick in roster.arrange(merge.peek(FOREVER_MS, 1 << 20))]
+    return Release.of(merge.peek(FOREVER_MS, 1 << 20), roster, "")
 
 
 def recorded(given: tuple[bytes, Fields]) -> object:

@@ -20,9 +20,10 @@ from shared.sources.registry import open_source
 from tests.support.system import TIMEOUT_S, System, info_of, play_to_the_end, wait_for
 from tests.support.waiting import wait_until
 
-FIRST, LAST = date(2025, 7, 1), date(2025, 7, 3)
+# At noon of the first day the window of the last one is farther ahead than a window may be opened.
+FIRST, LAST = date(2025, 7, 1), date(2025, 7, 7)
 FIRST_MS: Final = int(datetime(2025, 7, 1, tzinfo=UTC).timestamp()) * 1000
-LAST_MS: Final = int(datetime(2025, 7, 4, tzinfo=UTC).timestamp()) * 1000
+LAST_MS: Final = int(datetime(2025, 7, 8, tzinfo=UTC).timestamp()) * 1000
 
 Befall = Callable[[Path], Iterator[None]]
 
@@ -121,7 +122,7 @@ def test_the_session_waits_for_its_source_says_why_and_goes_on_as_if_nothing_had
     place = tmp_path / "bars"
     config = SessionConfig((SymbolConfig("RIVN"),), FIRST, LAST, make(place), run_until="12:06")
     with Session.start(system.name, config, system.url, wait_s=TIMEOUT_S) as session:
-        wait_for(session, "paused")  # the last day's window is not opened yet
+        wait_for(session, "paused")
         with Session(system.name, system.url) as reader, reader.subscribe("c", from_start=True) as items:
             with befall(place):
                 session.resume()

@@ -15,6 +15,7 @@ from playhead.bars import Bars
 from playhead.codec import group_field, pack, pack_names
 from playhead.errors import Malformed
 from playhead.intervals import interval_ms
+from shared.run_hash import after_stretch, after_tick
 from shared.stretch import LARGE_BYTES, MOST_BYTES, Entry, RawTick, Stretch, entries_of, joined
 from shared.ticks import Closing, FeedTick, Fields, ticks_of
 
@@ -111,6 +112,20 @@ def test_the_ticks_that_are_read_are_those_that_were_published(of: dict[int, tup
     clock_ms = OPEN_MS + clock * MINUTE_MS
     expected = [(close_ms, raw(fields)) for close_ms, fields in ticks if close_ms > clock_ms]
     assert read_back(list(joined(ticks)), clock_ms) == expected
+
+
+@given(names, st.integers(2, 40), st.sampled_from(["1m", "5m"]))
+def test_a_stretch_is_hashed_as_its_ticks_are(symbols: tuple[str, ...], length: int, interval: str) -> None:
+    step_ms = interval_ms(interval)
+    starts = [OPEN_MS + number * step_ms for number in range(length)]
+    ticks: list[FeedTick] = [
+        (start_ms + step_ms, {"type": "tick", **dict([group(start_ms, symbols, interval)])}) for start_ms in starts
+    ]
+    (entry,) = joined(ticks)
+    expected = "before"
+    for close_ms, fields in ticks:
+        expected = after_tick(expected, close_ms, [item for item in raw(fields).items() if item[0] != b"type"])
+    assert after_stretch("before", Stretch.of(entry.last_ms, raw(entry.fields))) == expected
 
 
 FIELD, VALUE = (_bytes(part) for part in group(OPEN_MS, ("A", "B")))

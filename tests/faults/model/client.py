@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import redis
@@ -41,9 +41,14 @@ class Client(redis.Redis):
         reply = server.call(server.named(args), run)
         return _shaped(args, options, reply)
 
-    def execute_while(self, meanwhile: Callable[[], None], *args: Any) -> Any:
-        meanwhile()
-        return self.execute_command(*args)
+    def execute_all(self, commands: Sequence[Sequence[Any]], meanwhile: Callable[[], None] | None = None) -> list[Any]:
+        if meanwhile is not None:
+            meanwhile()
+        pipe = self.pipeline(transaction=False)
+        for command in commands:
+            pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # in redis-py
+        found: list[Any] = pipe.execute()
+        return found
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         return ModelPipeline(self.server, transaction, self._starts)
