@@ -363,7 +363,7 @@ class Replay:
             run_hash = hash_with_days(run_hash, clock_ms, days_that_open(self._days, clock_ms))
         ticks = fitting(found, self._settings)
         is_full = len(ticks) < len(found) or sum(each.length for each in found) == wanted
-        if ticks and (is_full or target_ms < frontier_ms):
+        if ticks and (is_full or ticks[-1].last_ms < frontier_ms):
             self._ahead = Release.of(ticks, self._roster, run_hash)
 
     def _advance(self, clock_ms: int, release: Release, wanted: int) -> None:
