@@ -98,7 +98,7 @@ class Subscription(Iterator[Message]):
         self._foreign = BEGINNING
         self._batch = FIRST_BATCH
         self._unsaved = 0
-        self._in_step = False
+        self._is_abreast = False
         self.view = View(client, keys, place, start, self._patience)
         self._handed = self._consumer is not None and start != BEGINNING
 
@@ -231,9 +231,10 @@ class Subscription(Iterator[Message]):
 
     def _fetch(self) -> None:
         """Reads the next entries, or waits a little for some. Raises at the end, or if the place is lost."""
-        # In lockstep the next entries come as soon as what is done is saved; else perhaps there are some already.
-        awaits = self._in_step and not self._entries
+        # Once all that was there has been read, the next entries come later; in lockstep when what is done is saved.
+        awaits = self._is_abreast and not self._entries
         while True:
+            asked = min(self._batch, AWAITED) if awaits else self._batch
             saved, state, found = self._patience.get(self._save_and_await if awaits else self._exchange)
             self._place.check(state)
             if self._consumer and saved is not None and self._consumer.was_saved(saved):
@@ -241,7 +242,7 @@ class Subscription(Iterator[Message]):
             self._unsaved = 0
             found = self._without_foreign(found, state)
             in_lockstep = self._consumer is not None and self._consumer.lead is not None
-            self._in_step = in_lockstep and bool(found or self._entries)
+            self._is_abreast = bool(found or self._entries) and (in_lockstep or len(found) < asked)
             if found:
                 self._decode(found)
             if self._entries or awaits:
