@@ -32,7 +32,7 @@ POINTS = [
     ("coordinator", "digest"),
     ("coordinator", "finish"),
     ("producer", "open_window"),
-    ("producer", "publish"),
+    ("producer", "publish-and-open"),
 ]
 
 

@@ -9,7 +9,7 @@ import json
 import time
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from playhead import Session, crash_points
 from playhead.commands import Step
@@ -17,9 +17,12 @@ from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import connect
 from playhead.crash_points import AFTER
 from playhead.errors import RedisUnavailable, SessionExists
+from playhead.keys import Keys
 from playhead.sessions import delete
+from playhead.subscription import FIRST_BATCH
 from playhead.times import parse_moment
 from tests.support import transcript
+from tests.support.waiting import wait_until
 
 CONFIG: Final = SessionConfig(
     (SymbolConfig("RIVN"),), date(2025, 7, 2), date(2025, 7, 2), interval="15m", run_until="12:00"
@@ -42,6 +45,19 @@ def follow(name: str, url: str, consumer: str, file: str) -> None:
         for item in items:
             _append(file, transcript.written(session, item))
             time.sleep(SLOWLY_S)
+
+
+def follow_behind(name: str, url: str, consumer: str, file: str) -> None:
+    """The same, when more has come than is read at first."""
+    with Session(name, url) as session, session.subscribe(consumer) as items, connect(url) as client:
+
+        def is_behind() -> bool:
+            found: Any = client.xrange(Keys(name).notifications, f"({items.position}", count=FIRST_BATCH + 1)
+            return len(found) > FIRST_BATCH
+
+        wait_until(is_behind, TIMEOUT_S, "more than is read at first")
+        for item in items:
+            _append(file, transcript.written(session, item))
 
 
 def acknowledge(name: str, url: str, consumer: str, file: str) -> None:
