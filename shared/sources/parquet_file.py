@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -122,38 +122,42 @@ class ParquetBars:
         self, table: Any, groups: list[_Group], wanted: Collection[str]
     ) -> tuple[list[tuple[str, Piece]], bool]:
         """The rows of the wanted symbols, a piece for each symbol and row group, and whether all rows are bars."""
-        sizes = [group.rows for group in groups]
-        rows = np.concatenate([np.arange(group.first_row, group.first_row + group.rows) for group in groups])
+        # Where each row group begins in the table.
+        borders = np.cumsum([0, *(group.rows for group in groups[:-1])])
+
+        def row_of(at: int) -> int:
+            of = bisect_right(borders, at) - 1
+            return int(groups[of].first_row + at - borders[of])
+
         for name in (SYMBOL, self._time):
             column = table.column(name)
             if column.null_count:
                 at = int(compute.index(compute.is_null(column), True).as_py())
-                raise BadRow(str(self.path), int(rows[at]), f"{name} is empty")
+                raise BadRow(str(self.path), row_of(at), f"{name} is empty")
         coded = table.column(SYMBOL).combine_chunks()
         if not isinstance(coded, pa.DictionaryArray):
             coded = coded.dictionary_encode()
-        names = coded.dictionary.to_pylist()
-        # One number for each pair of row group and symbol; where it changes, a piece begins.
-        pairs = coded.indices.to_numpy().astype(np.int64) + np.repeat(np.arange(len(groups)), sizes) * len(names)
-        begins = np.flatnonzero(np.diff(pairs, prepend=-1))
-        _, firsts = np.unique(pairs[begins], return_index=True)
+        names, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy()
+        # A piece begins with each row group, and where the symbol changes.
+        begins = np.union1d(borders, np.flatnonzero(codes[1:] != codes[:-1]) + 1)
+        pairs = np.searchsorted(borders, begins, side="right") * len(names) + codes[begins]
+        _, firsts = np.unique(pairs, return_index=True)
         if len(firsts) < len(begins):
-            at = int(np.setdiff1d(np.arange(len(begins)), firsts)[0])
-            symbol = names[pairs[begins[at]] % len(names)]
+            at = int(begins[np.setdiff1d(np.arange(len(begins)), firsts)[0]])
             raise BadRow(
                 str(self.path),
-                int(rows[begins[at]]),
-                f"the rows of {symbol} are not together; sort the file by symbol, then time",
+                row_of(at),
+                f"the rows of {names[codes[at]]} are not together; sort the file by symbol, then time",
             )
         starts = self._starts(table.column(self._time))
         values = np.column_stack([table.column(name).cast(pa.float64()).to_numpy() for name in COLUMNS])
         pieces = []
-        for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(pairs)], strict=True):
-            symbol = names[pairs[begin] % len(names)]
+        for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(codes)], strict=True):
+            symbol = names[codes[begin]]
             if symbol in wanted:
                 # Copies, so that a day of one symbol does not keep the whole row group in memory.
                 columns = starts[begin:end].copy(), values[begin:end].copy()
-                pieces.append((symbol, Piece(self.path, int(rows[begin]), *columns)))
+                pieces.append((symbol, Piece(self.path, row_of(begin), *columns)))
         return pieces, are_sound(starts, values, begins)
 
     def _starts(self, column: Any) -> NDArray[np.int64]:
