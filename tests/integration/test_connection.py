@@ -6,6 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from redis.exceptions import ResponseError
 
 from playhead.connection import connect, connect_to_one
 from playhead.errors import RedisRefused, RedisUnavailable
@@ -43,6 +44,17 @@ def test_a_connection_that_broke_is_made_anew_to_the_same_server(own_server: Red
         client.set("a", 1)
         other.client_kill_filter(_type="normal", skipme=True)
         assert client.get("a") == b"1"
+
+
+def test_commands_that_go_out_together_are_all_answered_and_the_first_error_is_raised(
+    own_server: RedisServer,
+) -> None:
+    with connect_to_one(own_server.url) as client:
+        both = client.execute_all([("SET", "a", 1), ("GET", "a")])
+        assert both == [b"OK", b"1"]
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            client.execute_all([("HGET", "a", "b"), ("SET", "a", 2), ("LLEN", "a")])
+        assert client.get("a") == b"2"  # nothing is left on the connection
 
 
 def test_a_port_on_which_a_web_server_listens_is_said_to_be_no_redis() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import Final
@@ -12,6 +12,7 @@ import pytest
 
 from coordinator.replay import Replay
 from playhead import config as configs
+from playhead.bars import Bars
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import connect, text
 from playhead.keys import SESSIONS, Keys
@@ -19,6 +20,7 @@ from playhead.scripts import Script
 from producer.publisher import Publisher
 from shared.lease import Lease
 from shared.settings import Settings
+from shared.sources.sample import SampleSource
 
 LIFETIME_MS: Final = 60_000
 TIMEOUT_S: Final = 30.0
@@ -85,6 +87,22 @@ def test_a_session_at_full_speed_goes_on_after_a_holiday_and_a_weekend(stage: Ca
     run = stage("RIVN", "2025-07-03", "2025-07-07")
     run.run_until(lambda: run.state("status") == "finished")
     assert run.clock() == "07-07 20:00"
+
+
+def test_a_source_is_not_asked_for_days_on_which_all_exchanges_are_closed(
+    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    get_many = SampleSource.get_many
+
+    def noted(self: SampleSource, symbols: Sequence[str], interval: str, start: int, end: int) -> dict[str, Bars]:
+        asked.append(datetime.fromtimestamp((end - 1) / 1000, UTC).strftime("%m-%d"))
+        return get_many(self, symbols, interval, start, end)
+
+    monkeypatch.setattr(SampleSource, "get_many", noted)
+    run = stage("RIVN", "2025-07-03", "2025-07-08")
+    run.run_until(lambda: run.state("status") == "finished")
+    assert asked == ["07-03", "07-07", "07-08"]
 
 
 @pytest.mark.parametrize("speed", ["max", "1"])

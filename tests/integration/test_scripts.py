@@ -11,10 +11,12 @@ import pytest
 
 from coordinator.operation import NOTHING
 from playhead.commands import Reply
-from playhead.errors import Fenced
+from playhead.errors import Fenced, Malformed
+from producer.feed import Opening
 from shared.lease import Lease
+from shared.ticks import window_end
 from tests.support.bench import ATTEMPT, ENTRY, LIFETIME_MS, OPERATION, Bench
-from tests.support.calls import CALLS, begun, keep, opened
+from tests.support.calls import CALLS, DAY_MS, MIDNIGHT_MS, begun, keep, opened
 from workers.staging import Stale
 
 LUA: Final = Path(__file__).resolve().parents[2] / "shared" / "lua"
@@ -82,6 +84,48 @@ def test_no_call_brings_a_deleted_session_back(bench: Bench, name: str) -> None:
     with pytest.raises(Exception, match=r"gone|another|refused|no longer"):
         call(bench)
     assert bench.dump() == {}
+
+
+ENDED: Final = [(f"{MIDNIGHT_MS + DAY_MS}-1", window_end(MIDNIGHT_MS + DAY_MS, final=False))]
+NEXT: Final = Opening(MIDNIGHT_MS + DAY_MS, MIDNIGHT_MS + 2 * DAY_MS, 2 * DAY_MS)
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["known", "unknown-to-the-server"])
+def test_a_window_that_ends_and_the_next_one_that_opens_are_as_two_calls(bench: Bench, knows: bool) -> None:
+    opened(bench)
+    if not knows:
+        bench.client.script_flush()
+    found = bench.feed.publish_and_open("0-0", ENDED, NEXT)
+    after = bench.dump()
+    assert found == (bench.load().clock_ms, bench.feed.open_window(*NEXT))
+    assert bench.feed.publish("0-0", ENDED) == found[0]
+    assert bench.feed.publish_and_open("0-0", ENDED, NEXT) == found
+    assert bench.dump() == after
+
+
+def test_a_window_ends_also_where_the_next_one_may_not_open(bench: Bench) -> None:
+    opened(bench)
+    bench.client.sadd(bench.keys.holds, "somebody")
+    assert bench.feed.publish_and_open("0-0", ENDED, NEXT)[1] == "wait"
+    assert bench.feed.last_entry() == ENDED[0][0]
+
+
+def test_who_was_replaced_ends_no_window_and_opens_none(bench: Bench) -> None:
+    opened(bench)
+    bench.take_over()
+    before = bench.dump()
+    with pytest.raises(Fenced, match="another producer"):
+        bench.feed.publish_and_open("0-0", ENDED, NEXT)
+    assert bench.dump() == before
+
+
+def test_of_two_calls_in_one_way_the_one_that_cannot_be_says_why(bench: Bench) -> None:
+    opened(bench)
+    bench.client.hset(bench.keys.state, "end_ms", "never")
+    with pytest.raises(Malformed, match="end_ms, which is no number"):
+        bench.feed.publish_and_open("0-0", ENDED, NEXT)
+    assert bench.feed.last_entry() == ENDED[0][0]
+    assert bench.client.ping()
 
 
 def test_a_lease_is_given_to_one_at_a_time_and_each_gets_a_higher_token(bench: Bench) -> None:

@@ -34,6 +34,7 @@ def days(name: str, first: str, last: str | None = None, history: int = 0, *, ex
 # Replayed are the 2nd, the 3rd, which closes early, and the 7th, after a holiday and a weekend.
 NEW_YORK = days("XNYS", "2025-07-02", "2025-07-07", history=2)
 HONG_KONG = days("XHKG", "2022-05-19")
+CHICAGO = days("CMES", "2025-07-02", "2025-07-07")
 # Clock, the current day, since when it is that, the next open, and which day opens just then.
 AT = [
     ("2025-06-30T15:00", "2025-07-02", None, "2025-07-02T13:30", None),
@@ -159,6 +160,15 @@ def test_history_has_a_bar_that_was_cut_from_its_own_close_on() -> None:
     bars = Bars("9988.HK", "1h", np.array([start_ms]), np.ones((1, 5)))
     assert len(closed_bars(Bars.joined("9988.HK", "1h", [bars]), HONG_KONG, close_ms - 1)) == 0
     assert closed_bars(Bars.joined("9988.HK", "1h", [bars]), HONG_KONG, close_ms) == bars
+
+
+@given(st.sampled_from([NEW_YORK, HONG_KONG, CHICAGO]), st.data())
+def test_hours_are_open_between_two_times_if_a_bar_of_theirs_closes_there(of: TradingDays, data: st.DataObject) -> None:
+    edges = [edge for day in of for each in day.ranges for edge in each]
+    after_ms = data.draw(st.sampled_from(edges)) + MINUTE_MS * data.draw(st.integers(-1500, 1500))
+    by_ms = after_ms + MINUTE_MS * data.draw(st.sampled_from([1, 2, 60, 1440]))
+    closes = (start + MINUTE_MS for day in of for each in day.ranges for start in range(*each, MINUTE_MS))
+    assert of.are_open(after_ms, by_ms) == any(after_ms < close <= by_ms for close in closes)
 
 
 @pytest.mark.parametrize("given_days", [NEW_YORK, HONG_KONG, days("24/7", "2025-07-05", "2025-07-07", history=3)])
