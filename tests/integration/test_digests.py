@@ -184,6 +184,40 @@ def test_the_clock_goes_on_while_a_day_is_digested_and_an_addition_waits_for_tha
         session.close()
 
 
+def test_what_is_not_digested_yet_is_not_deleted_and_what_was_need_not_wait(
+    redis_url: str, session_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few ticks that are kept those of the day before go as soon as the next day has some."""
+    may_read = {day: threading.Event() for day in ("2025-07-01", "2025-07-02", "2025-07-03")}
+    read = digests.Digests._read
+
+    def late(self: digests.Digests, work: digests._Work) -> dict[str, str]:
+        assert may_read[work.day].wait(60)
+        return read(self, work)
+
+    monkeypatch.setattr(digests.Digests, "_read", late)
+    config = replace(CONFIG, symbols=(SymbolConfig("MSFT"),), derive=(), history=0)
+    session = InProcess(redis_url, session_name, config, retained_ticks=32, batch_ticks=8)
+    try:
+        first, second = (session.keys.bars("MSFT", "1m", day) for day in ("2025-07-01", "2025-07-02"))
+        session.run(lambda: session.clock_ms() > new_york_open_ms("2025-07-02"), "the second day")
+        session.poll(200)
+        assert session.client.exists(first)
+        may_read["2025-07-01"].set()
+        session.run(lambda: not session.client.exists(first), "the first day to be forgotten")
+        session.run(lambda: session.clock_ms() > new_york_open_ms("2025-07-03"), "the third day")
+        assert session.client.exists(second)
+        assert kept(session) == {"XNYS:2025-07-01:1m": {"MSFT": right("MSFT", "1m", "2025-07-01")}}
+        for each in may_read.values():
+            each.set()
+        end(session)
+        assert kept(session)["XNYS:2025-07-02:1m"] == {"MSFT": right("MSFT", "1m", "2025-07-02")}
+    finally:
+        for each in may_read.values():
+            each.set()
+        session.close()
+
+
 def test_whoever_takes_over_in_the_middle_of_it_does_what_is_missing(
     session: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
