@@ -87,6 +87,7 @@ class Replay:
         self._pace = Pace()
         self._portion, self._more = FIRST_ENTRIES, False
         self._ahead: Release | None = None
+        self._has_read = False
         self._read_s = 0.0
         self._meters = Meters(lease.keys.session)
         self._load(taken_over=True)
@@ -104,8 +105,9 @@ class Replay:
 
     def step(self) -> None:
         """Reads what has come, having waited a bounded time where there was nothing to do, and does the next thing."""
-        if self._idle_ms or not self._has_enough():
+        if self._idle_ms or not (self._has_read or self._has_enough()):
             self._read(self._idle_ms)
+        self._has_read = False
         self._idle_ms = self._act()
 
     def poll(self) -> int:
@@ -235,19 +237,27 @@ class Replay:
 
     def _read(self, block_ms: int) -> None:
         """Takes what is new in the commands, the feeds and the reports of an addition."""
-        keys = self._store.keys
-        cursors: dict[Any, Any] = {keys.commands: self._commands_read, **self._attendance.streams}
-        feeds = {keys.feed(name).encode(): feed for name, feed in self._merge.feeds.items()}
-        for key, feed in feeds.items():
-            if feed.buffered < BUFFERED_TICKS and feed.buffered_bytes < BUFFERED_BYTES:
-                cursors[key.decode()] = feed.cursor
-        reports = ""
-        if self._addition is not None:
-            reports = keys.reports(self._addition.operation.id)
-            cursors[reports] = self._addition.reports_at
+        cursors = self._cursors()
         self._more, asked = False, self._portion
         self._read_s = time.monotonic()
-        found: Any = self._client.xread(cursors, count=asked, block=block_ms or None)
+        self._hear(self._client.xread(cursors, count=asked, block=block_ms or None), asked)
+
+    def _cursors(self, going: Release | None = None) -> dict[Any, Any]:
+        """Up to where each stream has been read of which something is wanted; of feeds, when a release has gone."""
+        keys = self._store.keys
+        cursors: dict[Any, Any] = {keys.commands: self._commands_read, **self._attendance.streams}
+        ticks, size = (going.length, going.size) if going is not None else (0, 0)
+        for name, feed in self._merge.feeds.items():
+            if feed.buffered - ticks < BUFFERED_TICKS and feed.buffered_bytes - size < BUFFERED_BYTES:
+                cursors[keys.feed(name)] = feed.cursor
+        if self._addition is not None:
+            cursors[keys.reports(self._addition.operation.id)] = self._addition.reports_at
+        return cursors
+
+    def _hear(self, found: Any, asked: int) -> None:
+        """Takes what was read, up to so many entries of each stream."""
+        keys = self._store.keys
+        feeds = {keys.feed(name).encode(): feed for name, feed in self._merge.feeds.items()}
         for stream, entries in (found or {}).items():
             if stream in feeds:
                 self._more = self._more or len(entries) == asked
@@ -258,8 +268,8 @@ class Replay:
                     self._incoming.append(Incoming(self._commands_read, fields))
             elif stream == keys.acks.encode():
                 self._attendance.hear(self._timely(keys.acks, entries))
-            elif self._addition is not None and stream == reports.encode():
-                self._addition.hear(self._timely(reports, entries))
+            elif self._addition is not None and stream == keys.reports(self._addition.operation.id).encode():
+                self._addition.hear(self._timely(text(stream), entries))
 
     def _take(self, feed: Feed, key: str, entries: Entries) -> None:
         """Takes what is new in a feed. An entry that is none of ours must not keep it from those that are to come."""
@@ -389,7 +399,11 @@ class Replay:
         if release.ticks:
             self._ahead = None
         meanwhile = partial(self._make_ready, clock_ms, after, wanted) if wanted and release.ticks else None
-        outcome = self._store.advance(move, meanwhile)
+        found, asked = None, self._portion
+        if wanted and not self._attendance.streams:  # what is new comes along, and is not asked for by itself
+            outcome, found = self._store.advance_and_read(move, self._cursors(release), asked, meanwhile)
+        else:
+            outcome = self._store.advance(move, meanwhile)
         if outcome == "foreign":
             self._skips.say(self._store.keys.state, "an entry stood behind our last one in one of the streams")
             self._read_again()
@@ -421,6 +435,9 @@ class Replay:
         if stopped:
             self._held, state.stop_ms, state.stop_ticks = True, None, None
             self._log.info("stopped at %s", full_clock_text(clock_ms, state.zone))
+        if found is not None:
+            self._more, self._has_read, self._read_s = False, True, time.monotonic()
+            self._hear(found, asked)
 
     def _has_ended(self, feed: str, clock_ms: int) -> bool:
         """Whether no symbol comes in this feed after the clock."""

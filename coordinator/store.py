@@ -176,6 +176,18 @@ class Store:
 
         Returns `ok`, `held`, `stopped`, `due`, `others`, `clock`, `foreign` or `ended`, as the script does.
         """
+        return self._outcome(_ADVANCE(self.client, *self._advancing(move), meanwhile))
+
+    def advance_and_read(
+        self, move: Move, cursors: Mapping[str, str], most: int, meanwhile: Callable[[], None] | None = None
+    ) -> tuple[str, Any]:
+        """The same, and reads up to `most` entries of streams behind their cursors in the same way to the server: what
+        XREAD gives, `None` where they are to be read once more."""
+        command = ("XREAD", "COUNT", most, "STREAMS", *cursors, *cursors.values())
+        outcome, found = _ADVANCE.and_then(self.client, *self._advancing(move), command, meanwhile)
+        return self._outcome(outcome), found
+
+    def _advancing(self, move: Move) -> tuple[list[str], list[Any]]:
         self._calls += 1
         bars: dict[tuple[tuple[str, ...], str], int] = {}
         bar_keys: list[str] = []
@@ -210,7 +222,7 @@ class Store:
             *run_args,
             *tick_args,
         ]
-        return self._outcome(_ADVANCE(self.client, [*keys, *bar_keys], args, meanwhile))
+        return [*keys, *bar_keys], args
 
     def _bars(self, symbols: tuple[str, ...], interval: str, days: Mapping[str, str]) -> list[str]:
         """The keys of session data, remembered as long as the days are the same."""

@@ -153,7 +153,8 @@ class Client(redis.Redis):
     def execute_all(self, commands: Sequence[Sequence[Any]], meanwhile: Callable[[], None] | None = None) -> list[Any]:
         """Sends commands in one way to the server and back, and does something else while the server is at them.
 
-        Returns their replies as they come. Raises the first error, when all were answered.
+        Returns their replies, as `execute_command` does, when all were answered. Raises the error of the first; errors
+        of the others are returned.
         """
         with _translated(self):
             connection = self.connection_pool.get_connection()
@@ -168,10 +169,13 @@ class Client(redis.Redis):
                 replies = [_reply(connection) for _ in commands]
             finally:
                 self.connection_pool.release(connection)
-            for reply in replies:
-                if isinstance(reply, ResponseError):
-                    raise reply
-            return replies
+            if isinstance(replies[0], ResponseError):
+                raise replies[0]
+        return [self._shaped(command[0], reply) for command, reply in zip(commands, replies, strict=True)]
+
+    def _shaped(self, name: str, reply: Any) -> Any:
+        callbacks = self.response_callbacks
+        return callbacks[name](reply) if name in callbacks and not isinstance(reply, ResponseError) else reply
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         pipe = super().pipeline(transaction, shard_hint)

@@ -52,12 +52,36 @@ class Script:
 
         Raises `Malformed` for keys that are not as they should be; nothing was written then.
         """
+        return self._run(client, keys, args, (), meanwhile)[0]
+
+    def and_then(
+        self,
+        client: redis.Redis,
+        keys: Sequence[str],
+        args: Sequence[Any],
+        command: Sequence[Any],
+        meanwhile: Callable[[], None] | None = None,
+    ) -> tuple[Any, Any]:
+        """The same, with a command that only reads behind it, in one way to the server and back. Returns both replies;
+        `None` in place of the second one where there is none yet: the command is to be sent once more.
+        """
+        reply, *others = self._run(client, keys, args, (command,), meanwhile)
+        return reply, None if not others or isinstance(others[0], ResponseError) else others[0]
+
+    def _run(
+        self,
+        client: redis.Redis,
+        keys: Sequence[str],
+        args: Sequence[Any],
+        behind: Sequence[Sequence[Any]],
+        meanwhile: Callable[[], None] | None,
+    ) -> list[Any]:
         with self._door:
             try:
-                return self._checked(client, keys, self.command(keys, args), meanwhile)
+                return self._checked(client, keys, [self.command(keys, args), *behind], meanwhile)
             except NoScriptError:
                 by_text = "EVAL_RO" if self._reads_only else "EVAL"
-                return self._checked(client, keys, (by_text, self._text, len(keys), *keys, *args))
+                return self._checked(client, keys, [(by_text, self._text, len(keys), *keys, *args)])
 
     def command(self, keys: Sequence[str], args: Sequence[Any]) -> tuple[Any, ...]:
         """The command that runs it on a server that knows it."""
@@ -67,13 +91,13 @@ class Script:
         self,
         client: redis.Redis,
         keys: Sequence[str],
-        command: Sequence[Any],
+        commands: Sequence[Sequence[Any]],
         meanwhile: Callable[[], None] | None = None,
-    ) -> Any:
+    ) -> list[Any]:
         try:
-            if meanwhile is not None:
-                return cast("Client", client).execute_all([command], meanwhile)[0]
-            return client.execute_command(*command)  # type: ignore[no-untyped-call]
+            if meanwhile is None and len(commands) == 1:
+                return [client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]
+            return cast("Client", client).execute_all(commands, meanwhile)
         except ResponseError as error:
             match = _MALFORMED.fullmatch(str(error))
             if match is None:
@@ -105,9 +129,13 @@ class Sequel:
         commands = [script.command(keys, args) for script, (keys, args) in pairs]
         try:
             with self._door:
-                return cast("Client", client).execute_all(commands)
-        except ResponseError:  # of a server that does not know them, or of one of them: alone each says it in its words
+                replies = cast("Client", client).execute_all(commands)
+        except ResponseError as error:
+            replies = [error]
+        if any(isinstance(reply, ResponseError) for reply in replies):
+            # The server does not know them, or one cannot be: alone each says it in its words.
             return [script(client, keys, args) for script, (keys, args) in pairs]
+        return replies
 
 
 def _with_prelude(prelude: str, text: str) -> str:

@@ -69,13 +69,13 @@ def test_no_call_of_the_producer_is_much_larger_than_it_may_be(make: Made, monke
 
 def test_no_move_takes_much_more_than_its_size(make: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     moves: list[tuple[int, int]] = []
-    advance = Store.advance
+    advancing = Store._advancing
 
-    def measured(self: Store, move: Move, meanwhile: Callable[[], None] | None = None) -> str:
+    def measured(self: Store, move: Move) -> tuple[list[str], list[Any]]:
         moves.append((sum(tick.length for tick in move.ticks), sum(tick.size for tick in move.ticks)))
-        return advance(self, move, meanwhile)
+        return advancing(self, move)
 
-    monkeypatch.setattr(Store, "advance", measured)
+    monkeypatch.setattr(Store, "_advancing", measured)
     make().finish()
     assert max(moves)[0] > 10 * LEAST_TICKS, "the ticks of one symbol are taken together"
     assert not [move for move in moves if move[0] > LEAST_TICKS and move[1] > BATCH_BYTES]

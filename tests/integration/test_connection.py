@@ -46,14 +46,18 @@ def test_a_connection_that_broke_is_made_anew_to_the_same_server(own_server: Red
         assert client.get("a") == b"1"
 
 
-def test_commands_that_go_out_together_are_all_answered_and_the_first_error_is_raised(
+def test_commands_that_go_out_together_are_all_answered_and_an_error_of_the_first_is_raised(
     own_server: RedisServer,
 ) -> None:
     with connect_to_one(own_server.url) as client:
         both = client.execute_all([("SET", "a", 1), ("GET", "a")])
-        assert both == [b"OK", b"1"]
+        assert both == [True, b"1"]
+        client.xadd("stream", {"field": "1"}, id="1-1")
+        read, wrong = client.execute_all([("XREAD", "STREAMS", "stream", "0"), ("LLEN", "a")])
+        assert read == {b"stream": [(b"1-1", {b"field": b"1"})]}
+        assert "WRONGTYPE" in str(wrong)
         with pytest.raises(ResponseError, match="WRONGTYPE"):
-            client.execute_all([("HGET", "a", "b"), ("SET", "a", 2), ("LLEN", "a")])
+            client.execute_all([("HGET", "a", "b"), ("SET", "a", 2)])
         assert client.get("a") == b"2"  # nothing is left on the connection
 
 

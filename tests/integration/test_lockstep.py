@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from coordinator.move import Move
 from coordinator.store import Store
 from playhead.cli.summary import show_json, show_lines
 from playhead.commands import AddSymbol, Pause, Resume, RunUntil, Speed, Step, decode_reply, encode
@@ -251,16 +250,20 @@ def test_a_registration_in_the_last_moment_is_seen_before_the_clock_moves(
 ) -> None:
     session = start(replace(CONFIG, run_until="09:50"))
     session.run(lambda: len(ticks(session)) == 20, "09:50")
-    advance = Store.advance
     outcomes: list[str] = []
 
-    def registering(store: Store, move: Move, meanwhile: Callable[[], None] | None = None) -> str:
-        if not outcomes:
-            follow(session, "late", from_start=True)
-        outcomes.append(advance(store, move, meanwhile))
-        return outcomes[-1]
+    def registering(advance: Callable[..., Any]) -> Callable[..., Any]:
+        def advancing(*args: Any) -> Any:
+            if not outcomes:
+                follow(session, "late", from_start=True)
+            found = advance(*args)
+            outcomes.append(found if isinstance(found, str) else found[0])
+            return found
 
-    monkeypatch.setattr(Store, "advance", registering)
+        return advancing
+
+    for name in ("advance", "advance_and_read"):
+        monkeypatch.setattr(Store, name, registering(getattr(Store, name)))
     session.send(Resume())
     session.run(lambda: bool(outcomes), "a move of the clock")
     session.poll(MANY)

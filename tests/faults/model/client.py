@@ -47,8 +47,10 @@ class Client(redis.Redis):
         pipe = self.pipeline(transaction=False)
         for command in commands:
             pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # in redis-py
-        found: list[Any] = pipe.execute()
-        return found
+        first, *others = pipe.execute(raise_on_error=False)
+        if isinstance(first, ResponseError):
+            raise first
+        return [first, *others]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         return ModelPipeline(self.server, transaction, self._starts)
@@ -108,7 +110,9 @@ class ModelPipeline(Pipeline):
             if atomic:
                 done: list[Any] | None = server.step(call, lambda: self._run(commands, watched, server.run))
                 return done
-            return self._run(commands, watched, lambda args: server.command(call, args))
+            return self._run(
+                commands, watched, lambda args: server.command(call._replace(name=server.named(args)), args)
+            )
 
         try:
             replies = server.call(name, run)
