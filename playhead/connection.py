@@ -160,13 +160,12 @@ class Client(redis.Redis):
             connection = self.connection_pool.get_connection()
             try:
                 connection.send_packed_command(connection.pack_commands(commands))  # type: ignore[no-untyped-call]
-                try:
-                    if meanwhile is not None:
-                        meanwhile()
-                except BaseException:
-                    connection.disconnect()  # type: ignore[no-untyped-call]  # nobody reads the replies
-                    raise
+                if meanwhile is not None:
+                    meanwhile()
                 replies = [_reply(connection) for _ in commands]
+            except BaseException:
+                connection.disconnect()  # type: ignore[no-untyped-call]  # nobody reads the other replies
+                raise
             finally:
                 self.connection_pool.release(connection)
             if isinstance(replies[0], ResponseError):

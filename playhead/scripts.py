@@ -116,7 +116,7 @@ class Script:
 
 class Sequel:
     """Scripts of which one follows the other so often that both go out in one way to the server and back, as one write.
-    Each bears being carried out twice, and the second one says itself if the first one did not do what it builds on.
+    Each bears being carried out twice, and the second one before the first: which of them is refused is not known then.
     """
 
     def __init__(self, name: str, *scripts: Script) -> None:

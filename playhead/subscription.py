@@ -241,6 +241,7 @@ class Subscription(Iterator[Message]):
                 self._consumer.cursor = self._done
             self._unsaved = 0
             found = self._without_foreign(found, state)
+            # Without a lead nothing is fetched while there are entries at hand: what was found is all that was there.
             in_lockstep = self._consumer is not None and self._consumer.lead is not None
             self._is_abreast = bool(found or self._entries) and (in_lockstep or len(found) < asked)
             if found:

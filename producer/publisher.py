@@ -131,17 +131,17 @@ class Publisher:
         else:
             self._rest_s = IDLE_S / 2
             window = Window(self._window_ms, self._window_ms + WINDOW_MS, symbols)
-            if not window.is_open(config):
-                self._entries = deque()
-                return 0
             # Where some were removed before anything was read, that there is nothing to read is no mistake.
             self._whole = all(given.symbol in symbols for given in config.symbols)
             sources = {record.source or config.source for record in symbols.values()}
+            # Before anything was published a source is asked anyway: what it has not got it says at once.
+            first = self._last == BEGINNING
+            most = min(MOST_TICKS, self._settings.feed_ticks_ahead)
             self._reading = Reading(
-                lambda: list(window.read(config, min(MOST_TICKS, self._settings.feed_ticks_ahead))),
+                lambda: list(window.read(config, most)) if first or window.is_open(config) else [],
                 f"load-{self._session}",
                 ", ".join(sorted(sources)),
-                first=self._last == BEGINNING,
+                first,
             )
         return 0
 

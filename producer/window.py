@@ -30,7 +30,7 @@ class Window:
     _cuts: dict[tuple[str, int, str], Cut] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def is_open(self, config: SessionConfig) -> bool:
-        """Whether any of its symbols can have a bar in it: its exchange is open. Else nothing is asked of a source."""
+        """Whether any of its symbols can have a bar in it: its exchange is open. May have to make a calendar first."""
         calendars = {record.calendar for record in self.symbols.values()}
         return any(Hours.in_session(each, config).days.are_open(self.start_ms, self.end_ms) for each in calendars)
 

@@ -211,6 +211,8 @@ class ParquetBars:
         groups, first_row = [], 1
         for number in range(self._footer.num_row_groups):
             group = self._footer.row_group(number)
+            if not group.num_rows:
+                continue
             symbols, times = group.column(symbol_at).statistics, group.column(time_at).statistics
             has_symbols = symbols is not None and symbols.has_min_max
             has_times = times is not None and times.has_min_max

@@ -105,6 +105,19 @@ def test_a_source_is_not_asked_for_days_on_which_all_exchanges_are_closed(
     assert asked == ["07-03", "07-07", "07-08"]
 
 
+def test_what_a_source_has_not_got_is_said_at_once_also_where_the_first_day_is_a_holiday_now(
+    redis_url: str, session_name: str
+) -> None:
+    """The day was one of Tokyo, whose symbol was removed before anything was read."""
+    symbols = SymbolConfig("7203.T"), SymbolConfig("RIVN", source="csv:/nowhere")
+    with closing(Stage(redis_url, session_name, SessionConfig(symbols, date(2025, 7, 4), date(2025, 7, 7)))) as run:
+        run.command(op="remove-symbol", symbol="7203.T")
+        while "7203.T" in map(text, run.client.hkeys(run.keys.symbols)) or run.state("status") == "created":
+            run.coordinator.poll()
+        run.run_until(lambda: run.state("status") == "failed")
+        assert "there is no directory /nowhere" in run.state("error")
+
+
 @pytest.mark.parametrize("speed", ["max", "1"])
 def test_a_step_over_a_holiday_and_a_weekend_takes_the_next_bar(stage: Callable[..., Stage], speed: str) -> None:
     run = stage("AAPL", "2025-07-03", "2025-07-07", "13:00")

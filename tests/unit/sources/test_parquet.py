@@ -242,3 +242,15 @@ def test_a_dataset_whose_files_are_gone_is_not_taken_for_one_without_bars(tmp_pa
         source.get_bars("A", "1m", *ALL)
     (tmp_path / "aside").rename(file)
     assert len(source.get_bars("A", "1m", *ALL)) == 2
+
+
+@pytest.mark.parametrize("sizes", [(2, 0), (0, 2), (1, 0, 1)])
+def test_a_row_group_without_rows_is_passed_over(tmp_path: Path, sizes: tuple[int, ...]) -> None:
+    rows = pa.parquet.read_table(write(tmp_path / "x.parquet"))
+    with pa.parquet.ParquetWriter(tmp_path / "x.parquet", rows.schema) as writer:
+        at = 0
+        for size in sizes:
+            writer.write_table(rows.slice(at, size))
+            at += size
+    bars = ParquetSource(f"parquet:{tmp_path}").get_bars("A", "1m", *ALL)
+    assert bars.start_ms.tolist() == rows.slice(0, 2).column("start_ms").to_pylist()
