@@ -36,7 +36,7 @@ class Terminal:
         """Everything that came, escape sequences too."""
         self._screen = pyte.HistoryScreen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._master, slave = pty.openpty()
         self._set_size(slave, columns, lines)
         self.process = subprocess.Popen(
@@ -59,6 +59,14 @@ class Terminal:
         with self._lock:
             return [line.rstrip() for line in self._screen.display]
 
+    def is_drawn(self) -> bool:
+        """Whether a whole screen stands there. On the other screen each drawing goes from the first place to the last,
+        and comes in pieces: before the last there is a part of the new one above a part of the one before.
+        """
+        with self._lock:
+            cursor = self._screen.cursor
+            return not self.is_alternate() or (cursor.y, cursor.x) == (self._screen.lines - 1, self._screen.columns)
+
     @property
     def text(self) -> str:
         """The same in one piece, without empty lines at its end."""
@@ -74,13 +82,14 @@ class Terminal:
         return on > off
 
     def shows(self, *texts: str, timeout_s: float = TIMEOUT_S) -> str:
-        """Waits until all these stand on the screen at once. Returns the screen."""
+        """Waits until all these stand on a whole screen at once. Returns the screen."""
         seen = ""
 
         def there() -> bool:
             nonlocal seen
-            seen = self.text
-            return all(each in seen for each in texts)
+            with self._lock:
+                seen = self.text
+                return self.is_drawn() and all(each in seen for each in texts)
 
         try:
             wait_until(there, timeout_s, f"{texts} on the screen")
