@@ -38,7 +38,7 @@ LOG_TAIL_BYTES = 4_096
 
 FOR_BARS: Final = {
     "rdbcompression": "no",  # packed numbers hardly shrink; to try takes longer than all else of a rewrite
-    "auto-aof-rewrite-min-size": "256mb",  # at 64 a fast replay would rewrite its file every second
+    "auto-aof-rewrite-min-size": "512mb",  # at 64 a fast replay would rewrite its file all the time
     "hash-max-listpack-value": "32",  # to find the place of a bar in a list takes longer than to write it
 }
 """Settings that suit what Playhead keeps. `docker-compose.yml` has them too."""

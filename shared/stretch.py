@@ -176,12 +176,11 @@ def _cut(table: Even, most: int) -> Iterator[Entry]:
     whole = closes == starts + step_ms
     apart = (np.diff(starts) != step_ms) | ~(whole[:-1] & whole[1:])
     most = 1 if len(table.head) + size >= LARGE_BYTES else min(most, (MOST_BYTES - len(table.head)) // size)
-    for first, last in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(starts)]):
-        for at in range(first, last, most):
-            length = min(most, last - at)
-            field = group_field(table.interval, int(starts[at]))
-            value = table.head + table.packed[at * size : (at + length) * size]
-            yield _entry(int(closes[at + length - 1]), length, field, value)
+    borders = pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(starts)])
+    parts = [(at, min(at + most, last)) for first, last in borders for at in range(first, last, most)]
+    for (first, last), packed in zip(parts, table.packed(parts), strict=True):
+        field = group_field(table.interval, int(starts[first]))
+        yield _entry(int(closes[last - 1]), last - first, field, table.head + packed)
 
 
 def joined(ticks: Iterable[FeedTick], most: int = MOST_TICKS) -> Iterator[Entry]:

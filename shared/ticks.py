@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import merge
 from itertools import groupby, pairwise
 from operator import itemgetter
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,11 @@ from playhead.closing import closes_of
 from playhead.codec import group_field, pack, pack_names
 from playhead.days import TradingDays
 from playhead.intervals import interval_ms
+from playhead.runs import BAR_BYTES
+
+PACKED_BYTES: Final = 4 << 20
+"""Bars that are packed at once. Memory that is used for the first time costs more than to pack into it: a few megabytes
+are used again and again."""
 
 Fields = dict[str | bytes, str | bytes]
 FeedTick = tuple[int, Fields]
@@ -48,19 +54,31 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Even:
-    """Bars of one interval of some symbols of which none lacks one, tick by tick: starts and closes of shape (n,), UTC
-    ms, the head of each group, and the bars, packed."""
+    """Bars of one interval of some symbols of which none lacks one: starts and closes of shape (n,), UTC ms, the head
+    of each group, and the values of each symbol, shape (n, 5)."""
 
     interval: str
     start_ms: NDArray[np.int64]
     close_ms: NDArray[np.int64]
     head: bytes
-    packed: memoryview
+    values: Sequence[NDArray[np.float64]]
 
     @property
     def tick_bytes(self) -> int:
-        """The size of the bars of one tick."""
-        return len(self.packed) // len(self.start_ms)
+        """The size of the bars of one tick, packed."""
+        return BAR_BYTES * len(self.values)
+
+    def packed(self, parts: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
+        """The bars of ticks, packed: of each part those from its first number to before its last. The parts come in
+        order."""
+        size, most = self.tick_bytes, max(1, PACKED_BYTES // self.tick_bytes)
+        begin = end = 0
+        for first, last in parts:
+            if last > end:
+                begin, end = first, max(last, first + most)
+                table = np.stack([each[begin:end] for each in self.values], axis=1)
+                packed = pack(table.reshape(-1, 5)).data.cast("B")
+            yield packed[(first - begin) * size : (last - begin) * size]
 
 
 def ticks_of(all_bars: Iterable[Closing]) -> Iterator[FeedTick]:
@@ -89,9 +107,8 @@ def even(all_bars: Iterable[Closing]) -> Even | None:
     for each in columns:
         if each.bars.interval != interval or each.bars.start_ms is not starts or each.close_ms is not closes:
             return None
-    frame = pack(np.stack([each.bars.values for each in columns], axis=1).reshape(-1, 5))
     names = pack_names([each.bars.symbol for each in columns])
-    return Even(interval, starts, closes, names, frame.data.cast("B"))
+    return Even(interval, starts, closes, names, [each.bars.values for each in columns])
 
 
 def _groups(columns: list[Closing]) -> Iterator[tuple[int, str, bytes]]:
@@ -101,9 +118,11 @@ def _groups(columns: list[Closing]) -> Iterator[tuple[int, str, bytes]]:
     symbols = tuple(each.bars.symbol for each in columns)
     table = even(columns)
     if table is not None:
-        size = table.tick_bytes
-        for at, (start_ms, close_ms) in enumerate(zip(table.start_ms.tolist(), table.close_ms.tolist(), strict=True)):
-            yield close_ms, group_field(interval, start_ms), table.head + table.packed[at * size : (at + 1) * size]
+        each_alone = table.packed(pairwise(range(len(table.start_ms) + 1)))
+        for start_ms, close_ms, packed in zip(
+            table.start_ms.tolist(), table.close_ms.tolist(), each_alone, strict=True
+        ):
+            yield close_ms, group_field(interval, start_ms), table.head + packed
         return
     starts = np.concatenate([each.bars.start_ms for each in columns])
     closes = np.concatenate([each.close_ms for each in columns])

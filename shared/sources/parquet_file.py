@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -29,6 +29,9 @@ ADJUSTED_KEY: Final = b"playhead.adjusted"
 SYMBOLS_KEY: Final = b"playhead.symbols"
 
 _NEVER_MS = 1 << 62
+READ_ROWS: Final = 128 << 10
+"""Rows that are decoded together. Memory that is used for the first time costs more than to decode into it: a few
+megabytes are used again and again, where the columns of all rows of a day would take hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +101,25 @@ class ParquetBars:
         """
         ordered = sorted(symbols)
         groups = [group for group in self._groups if _wanted(group, ordered, start_ms, end_ms)]
-        if not groups:
-            return {}
+        found: dict[str, list[Piece]] = {}
+        for some, table in self._tables(groups):
+            pieces, sound = self._pieces(table, some, set(ordered))
+            for symbol, piece in pieces:
+                fault = None if sound else first_fault(piece.start_ms, piece.values)
+                if fault:
+                    raise BadRow(str(self.path), piece.first_row + fault[0], fault[1])
+                found.setdefault(symbol, []).append(piece)
+        return found
+
+    def _tables(self, groups: Sequence[_Group]) -> Iterator[tuple[list[_Group], Any]]:
+        """The rows of row groups, some of these at a time."""
         try:
             with self._open() as file:
-                numbers = [group.number for group in groups]
-                table = file.read_row_groups(numbers, columns=self._columns, use_threads=False)
+                for some in _together(groups):
+                    numbers = [group.number for group in some]
+                    yield some, file.read_row_groups(numbers, columns=self._columns, use_threads=False)
         except (pa.ArrowInvalid, OSError) as error:
             raise SourceError(f"{self.path} cannot be read ({error})") from error
-        found: dict[str, list[Piece]] = {}
-        pieces, sound = self._pieces(table, groups, set(ordered))
-        for symbol, piece in pieces:
-            fault = None if sound else first_fault(piece.start_ms, piece.values)
-            if fault:
-                raise BadRow(str(self.path), piece.first_row + fault[0], fault[1])
-            found.setdefault(symbol, []).append(piece)
-        return found
 
     def _open(self) -> Any:
         return parquet.ParquetFile(self.path, metadata=self._footer, read_dictionary=[SYMBOL])
@@ -151,13 +157,18 @@ class ParquetBars:
             )
         starts = self._starts(table.column(self._time))
         values = np.column_stack([table.column(name).cast(pa.float64()).to_numpy() for name in COLUMNS])
+        ends = [*begins[1:].tolist(), len(codes)]
+        chosen = [
+            (begin, end) for begin, end in zip(begins.tolist(), ends, strict=True) if names[codes[begin]] in wanted
+        ]
+        # A day of one symbol does not keep all of it in memory; where most of it is wanted, it need not be copied.
+        few = 2 * sum(end - begin for begin, end in chosen) < len(codes)
         pieces = []
-        for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(codes)], strict=True):
-            symbol = names[codes[begin]]
-            if symbol in wanted:
-                # Copies, so that a day of one symbol does not keep the whole row group in memory.
-                columns = starts[begin:end].copy(), values[begin:end].copy()
-                pieces.append((symbol, Piece(self.path, row_of(begin), *columns)))
+        for begin, end in chosen:
+            columns = starts[begin:end], values[begin:end]
+            if few:
+                columns = columns[0].copy(), columns[1].copy()
+            pieces.append((names[codes[begin]], Piece(self.path, row_of(begin), *columns)))
         return pieces, are_sound(starts, values, begins)
 
     def _starts(self, column: Any) -> NDArray[np.int64]:
@@ -227,6 +238,20 @@ class ParquetBars:
             )
             first_row += group.num_rows
         return groups
+
+
+def _together(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
+    """Row groups that are read together: as many as have so many rows, and at least one."""
+    some: list[_Group] = []
+    rows = 0
+    for group in groups:
+        if some and rows + group.rows > READ_ROWS:
+            yield some
+            some, rows = [], 0
+        some.append(group)
+        rows += group.rows
+    if some:
+        yield some
 
 
 def _wanted(group: _Group, ordered: list[str], start_ms: int, end_ms: int) -> bool:

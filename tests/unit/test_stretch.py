@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -180,12 +181,15 @@ def closing(symbol: str, interval: str, starts: NDArray[np.int64], closes: NDArr
     return Closing(Bars(symbol, interval, starts, values), closes)
 
 
-@given(columns(), st.integers(1, 9))
-def test_entries_made_of_columns_are_those_made_of_ticks(bars: list[Closing], most: int) -> None:
-    entries = list(entries_of(bars, most))
-    assert entries == list(joined(ticks_of(bars), most))
+@given(columns(), st.integers(1, 9), st.integers(1, 2_000))
+def test_entries_made_of_columns_are_those_made_of_ticks(bars: list[Closing], most: int, packed_bytes: int) -> None:
+    ticks = list(ticks_of(bars))
+    with patch("shared.ticks.PACKED_BYTES", packed_bytes):  # however many are packed at once
+        entries = list(entries_of(bars, most))
+        assert list(ticks_of(bars)) == ticks
+    assert entries == list(joined(ticks, most))
     assert all(entry.length <= most for entry in entries)
-    assert sum(entry.length for entry in entries) == len(list(ticks_of(bars)))
+    assert sum(entry.length for entry in entries) == len(ticks)
 
 
 @given(columns(), st.integers(0, 42))

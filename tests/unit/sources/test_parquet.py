@@ -65,6 +65,18 @@ def test_many_symbols_are_the_same_as_each_of_them(dataset: Path) -> None:
     assert all(len(bars) for bars in many.values())
 
 
+@pytest.mark.parametrize("rows", [1, 1_000, 5_000])
+def test_however_many_rows_are_read_together_they_are_the_same(
+    dataset: Path, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span = JULY_1 + timedelta(hours=15), JULY_1 + timedelta(days=2)
+    whole = ParquetSource(f"parquet:{dataset}").get_many(SYMBOLS, "1m", *span)
+    monkeypatch.setattr("shared.sources.parquet_file.READ_ROWS", rows)
+    source = ParquetSource(f"parquet:{dataset}")
+    assert source.get_many(SYMBOLS, "1m", *span) == whole
+    assert source.get_many(SYMBOLS[::4], "1m", *span) == {symbol: whole[symbol] for symbol in SYMBOLS[::4]}
+
+
 def test_the_symbols_are_listed(dataset: Path) -> None:
     assert ParquetSource(f"parquet:{dataset}").symbols() == SYMBOLS
 
@@ -154,7 +166,11 @@ def test_a_bad_row_is_refused_with_its_number_and_the_reason(
     assert (caught.value.file, caught.value.line) == (str(path), row)
 
 
-def test_the_number_of_a_bad_row_is_that_in_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", [1, 1_000])
+def test_the_number_of_a_bad_row_is_that_in_the_file(
+    tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.sources.parquet_file.READ_ROWS", rows)
     write(tmp_path / "x.parquet", row_group_size=2, open=[1.0, 1.0, 1.0, -1.0])
     with pytest.raises(BadRow) as caught:
         ParquetSource(f"parquet:{tmp_path}").get_bars("B", "1m", *ALL)
