@@ -113,6 +113,8 @@ class ParquetBars:
 
     def _tables(self, groups: Sequence[_Group]) -> Iterator[tuple[list[_Group], Any]]:
         """The rows of row groups, some of these at a time."""
+        if not groups:  # of many files most have nothing of a day: those are not opened
+            return
         try:
             with self._open() as file:
                 for some in _together(groups):

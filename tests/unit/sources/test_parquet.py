@@ -111,6 +111,25 @@ def test_only_the_days_of_the_range_are_opened(dataset: Path, monkeypatch: pytes
     assert {path.parent.name for path in opened} == {"date=2025-07-02", "date=2025-07-03"}
 
 
+def test_a_file_is_opened_again_only_where_its_footer_says_that_it_can_have_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "ab.parquet")
+    write(tmp_path / "cd.parquet", symbol=["C", "C", "D", "D"])
+    source = ParquetSource(f"parquet:{tmp_path}")
+    assert source.symbols() == ["A", "B", "C", "D"]
+    opened: list[str] = []
+    real = pa.parquet.ParquetFile
+
+    def spy(path: Path, **options: Any) -> Any:
+        opened.append(path.name)
+        return real(path, **options)
+
+    monkeypatch.setattr(pa.parquet, "ParquetFile", spy)
+    assert len(source.get_bars("C", "1m", *ALL)) == 2
+    assert opened == ["cd.parquet"]
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_files_of_others_with_a_time_column_are_read(tmp_path: Path, unit: str) -> None:
     times = [JULY_1, JULY_1 + timedelta(minutes=1)] * 2
