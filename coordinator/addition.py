@@ -86,7 +86,7 @@ class Addition:
     def start(self, *, taken_over: bool) -> None:
         """Sends every job. After a takeover, what is not staged goes to new attempts: the old ones may still run."""
         now_s = time.monotonic()
-        spent_ms = self.operations.server_ms() - self.operation.begun_ms
+        spent_ms = self.operations.server_ms() - self.operation.begun_ms if taken_over else 0
         self._begun_s = now_s - spent_ms / 1000
         self._deadline_s = self._begun_s + self._limit_ms / 1000
         for number, attempt in self.operation.attempts.items():
@@ -95,12 +95,12 @@ class Addition:
             if not self.operation.request.warm_up:
                 for request in self.operation.request.jobs[number]:
                     self._log.info("[DYNAMIC] Processing addition: %s", request.symbol)
-            if not taken_over:
-                self.dispatcher.send(self.session, number, attempt)
-                continue
-            self._fetch(job)
-            if job.manifest is None:
-                self._send_anew(job)
+            if taken_over:
+                self._fetch(job)
+                if job.manifest is None:
+                    self._send_anew(job)
+        if not taken_over:
+            self.dispatcher.send(self.session, self.operation.attempts)
 
     def hear(self, entries: Iterable[tuple[bytes, Fields]]) -> None:
         """Takes what the workers report. Reports of old attempts are passed over."""
@@ -306,7 +306,7 @@ class Addition:
         self.operations.attempt(self.operation.id, job.number, job.attempt, attempt)
         self.operation = replace(self.operation, attempts={**self.operation.attempts, job.number: attempt})
         job.attempt, job.begun, job.life_s = attempt, False, time.monotonic()
-        self.dispatcher.send(self.session, job.number, attempt)
+        self.dispatcher.send(self.session, {job.number: attempt})
 
     @property
     def _limit_ms(self) -> int:

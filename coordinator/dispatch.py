@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from redis.backoff import NoBackoff
@@ -47,30 +48,35 @@ class Dispatcher:
         """Closes the connection."""
         self._client.close()
 
-    def send(self, session: str, job: int, attempt: str) -> None:
-        """Enqueues one attempt of a job. Where the queue's server is away, the job counts as one that shows no life."""
+    def send(self, session: str, attempts: Mapping[int, str]) -> None:
+        """Enqueues an attempt of each of some jobs, in one way to the queue's server. Where that is away, they count as
+        jobs that show no life."""
         if time.monotonic() < self._away_until_s:
-            return  # many jobs are not to be as many waits
+            return  # it is not waited for again and again
         try:
-            self._queue.enqueue(
-                STAGE,
-                session,
-                job,
-                attempt,
-                job_id=_job_id(session, attempt),
-                job_timeout=self._timeout_s,
-                ttl=self._timeout_s,
-                result_ttl=_KEPT_S,
-                failure_ttl=_KEPT_S,
-                description=f"stage {session} {attempt}",
-            )
+            pipe = self._queue.connection.pipeline()
+            for job, attempt in attempts.items():
+                self._queue.enqueue(
+                    STAGE,
+                    session,
+                    job,
+                    attempt,
+                    job_id=_job_id(session, attempt),
+                    job_timeout=self._timeout_s,
+                    ttl=self._timeout_s,
+                    result_ttl=_KEPT_S,
+                    failure_ttl=_KEPT_S,
+                    description=f"stage {session} {attempt}",
+                    pipeline=pipe,
+                )
+            pipe.execute()
         except RedisUnavailable as error:
             self._away_until_s = time.monotonic() + AWAY_S
             if not self._is_away:
                 LOG.warning("no job can be sent: the queue's %s", error)
             self._is_away = True
         else:
-            SENT.labels(session).inc()
+            SENT.labels(session).inc(len(attempts))
             if self._is_away:
                 LOG.info("the queue's Redis takes jobs again")
             self._is_away = False

@@ -35,6 +35,25 @@ class Operation:
     request: AdditionRequest
     attempts: Mapping[int, str]
 
+    @classmethod
+    def of(cls, fields: Mapping[bytes, bytes]) -> Operation:
+        """That of the fields in Redis. Raises `Malformed`."""
+        found = {text(name): text(value) for name, value in fields.items()}
+        try:
+            request = AdditionRequest.decode(found["request"])
+            return cls(
+                id=found["operation"],
+                command=found["command"],
+                entry=found["entry"],
+                hold=found["hold"],
+                clock_ms=int(found["clock_ms"]),
+                begun_ms=int(found["begun_ms"]),
+                request=request,
+                attempts={job: found[f"attempt:{job}"] for job in range(len(request.jobs))},
+            )
+        except (KeyError, ValueError) as error:
+            raise Malformed(f"the operation of the session is not as it should be: {error!r}") from error
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -96,27 +115,6 @@ class Operations:
             ],
         )
         return self._outcome(reply[0])
-
-    def load(self) -> Operation | None:
-        """The addition in progress, if there is one. Raises `Malformed`."""
-        fields = self._store.client.hgetall(self._store.keys.operation)
-        if not fields:
-            return None
-        found = {text(name): text(value) for name, value in fields.items()}
-        try:
-            request = AdditionRequest.decode(found["request"])
-            return Operation(
-                id=found["operation"],
-                command=found["command"],
-                entry=found["entry"],
-                hold=found["hold"],
-                clock_ms=int(found["clock_ms"]),
-                begun_ms=int(found["begun_ms"]),
-                request=request,
-                attempts={job: found[f"attempt:{job}"] for job in range(len(request.jobs))},
-            )
-        except (KeyError, ValueError) as error:
-            raise Malformed(f"the operation of the session is not as it should be: {error!r}") from error
 
     def attempt(self, operation: str, job: int, old: str, new: str) -> bool:
         """Gives a job to a new attempt. False where the present attempt is not the old one."""

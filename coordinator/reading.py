@@ -27,7 +27,12 @@ Fields = Mapping[bytes, bytes]
 
 
 def read_state(
-    state: Fields, records: Fields, removed: Fields, operation: bool, due: Sequence[tuple[bytes, float]]
+    state: Fields,
+    records: Fields,
+    removed: Fields,
+    operation: Fields,
+    held: bool,
+    due: Sequence[tuple[bytes, float]],
 ) -> State:
     """The state of a session. `due` is the first of the schedule: a member and its market time.
 
@@ -53,6 +58,7 @@ def read_state(
         trimmed=_entry(fields, "trimmed"),
         noted=_entry(fields, "noted"),
         operation=operation,
+        held=held,
         warming="warming" in fields,
         due=number,
         stray=stray,
@@ -77,6 +83,7 @@ def _record(item: tuple[bytes, bytes]) -> tuple[str, SymbolRecord]:
     return check_symbol(text(item[0])), decode_record(item[1])
 
 
+@lru_cache(maxsize=16_384)
 def _removed(item: tuple[bytes, bytes]) -> tuple[str, SymbolRecord]:
     symbol, _, since = text(item[0]).partition(" ")
     if not is_entry(since):

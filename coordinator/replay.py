@@ -23,7 +23,7 @@ from coordinator.merge import Feed, Merge, Merged
 from coordinator.meters import Meters
 from coordinator.move import Move, days_that_open, hash_with_days
 from coordinator.opening import open_session
-from coordinator.operation import Operations, jobs_of
+from coordinator.operation import Operation, Operations, jobs_of
 from coordinator.pace import IDLE_MS, Pace
 from coordinator.release import Release
 from coordinator.retention import Retention
@@ -210,8 +210,8 @@ class Replay:
         self._set_days()
         self._pace.follow(state)
         self._meters.follow(state, self._pace)
-        self._held = self._store.held()
-        operation = self._operations.load() if state.operation else None
+        self._held = state.held
+        operation = Operation.of(state.operation) if state.operation else None
         if operation is None:
             self._addition = None
         elif self._addition is None or self._addition.operation.id != operation.id:

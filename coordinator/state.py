@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from playhead.config import SessionConfig
@@ -16,6 +17,7 @@ class State:
     """What the coordinator knows of its session. Redis has the truth: a new one is read wherever that may differ.
 
     `noted` is the last notification that is known of; there may be events after it.
+    `operation` are the fields of the addition in progress, if there is one, `held` says whether there is a hold.
     `warming` says that the first history is still to be read, `due` is the number and the market time of the next
     scheduled command. `removed` are the symbols that were removed and that positions before that still see, by the name
     `<symbol> <since>`. `skipped` counts the entries of other hands that were taken out of streams, `stray` is a member
@@ -35,7 +37,8 @@ class State:
     commands_at: str
     trimmed: str
     noted: str
-    operation: bool
+    operation: Mapping[bytes, bytes]
+    held: bool
     warming: bool
     due: tuple[str, int] | None
     run_hash: str

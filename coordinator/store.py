@@ -81,13 +81,14 @@ class Store:
         pipe = self.client.pipeline(transaction=True)
         pipe.hgetall(self.keys.state)
         pipe.hgetall(self.keys.symbols)
-        pipe.exists(self.keys.operation)
+        pipe.hgetall(self.keys.operation)
+        pipe.scard(self.keys.holds)
         pipe.zrange(self.keys.schedule, 0, 0, withscores=True)
         pipe.hgetall(self.keys.removed)
-        state, records, operation, due, removed = pipe.execute()
+        state, records, operation, holds, due, removed = pipe.execute()
         if b"config" not in state:
             raise SessionNotFound(f"session {self.keys.session} is gone")
-        return read_state(state, records, removed, bool(operation), due)
+        return read_state(state, records, removed, operation, bool(holds), due)
 
     def open(
         self,
@@ -184,8 +185,8 @@ class Store:
         """The same, and reads up to `most` entries of streams behind their cursors in the same way to the server: what
         XREAD gives, `None` where they are to be read once more."""
         command = ("XREAD", "COUNT", most, "STREAMS", *cursors, *cursors.values())
-        outcome, found = _ADVANCE.and_then(self.client, *self._advancing(move), command, meanwhile)
-        return self._outcome(outcome), found
+        outcome, found = _ADVANCE.and_then(self.client, *self._advancing(move), [command], meanwhile)
+        return self._outcome(outcome), None if found is None else found[0]
 
     def _advancing(self, move: Move) -> tuple[list[str], list[Any]]:
         self._calls += 1

@@ -59,14 +59,15 @@ class Script:
         client: redis.Redis,
         keys: Sequence[str],
         args: Sequence[Any],
-        command: Sequence[Any],
+        commands: Sequence[Sequence[Any]],
         meanwhile: Callable[[], None] | None = None,
-    ) -> tuple[Any, Any]:
-        """The same, with a command that only reads behind it, in one way to the server and back. Returns both replies;
-        `None` in place of the second one where there is none yet: the command is to be sent once more.
+    ) -> tuple[Any, list[Any] | None]:
+        """The same, with commands that only read behind it, in one way to the server and back. Returns its reply and
+        theirs; `None` in place of these where there are none yet: the commands are to be sent once more.
         """
-        reply, *others = self._run(client, keys, args, (command,), meanwhile)
-        return reply, None if not others or isinstance(others[0], ResponseError) else others[0]
+        reply, *others = self._run(client, keys, args, commands, meanwhile)
+        failed = len(others) < len(commands) or any(isinstance(other, ResponseError) for other in others)
+        return reply, None if failed else others
 
     def _run(
         self,

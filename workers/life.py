@@ -21,8 +21,8 @@ WORKING: Final = "working"
 
 
 class Life:
-    """A thread that reports `alive`, at once and then at intervals. It does not wait for the job's own calls: a client
-    has a connection for each thread that calls."""
+    """A thread that reports `alive` at intervals; the first sign of a job is that it was begun. It does not wait for
+    the job's own calls: a client has a connection for each thread that calls."""
 
     def __init__(self, staging: Staging, settings: Settings, attempt: str) -> None:
         self._staging = staging
@@ -42,12 +42,10 @@ class Life:
         self._thread.join()
 
     def _show(self) -> None:
-        while True:
+        while not self._over.wait(self._every_s):
             with suppress(RedisUnavailable):  # then the silence says it
                 try:
                     self._staging.report("alive")
                 except Stale:
                     return
                 self._progress.made(WORKING)
-            if self._over.wait(self._every_s):
-                return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import redis
 
@@ -16,6 +16,9 @@ from playhead.keys import Keys
 from shared.request import AdditionRequest, Manifest, SymbolRequest
 from shared.scripts import script
 from shared.ticks import Fields
+
+if TYPE_CHECKING:
+    from playhead.connection import Client
 
 _STAGE: Final = script("stage")
 _REPORT: Final = script("report")
@@ -59,12 +62,11 @@ class Staging:
         self._lifetime_ms = lifetime_ms
 
     def task(self) -> Task:
-        """Reads what is to be done. Raises `Stale`."""
-        pipe = self._client.pipeline(transaction=True)
-        pipe.hgetall(self._keys.operation)
-        pipe.hget(self._keys.state, "config")
-        operation, config = pipe.execute()
-        if operation.get(f"attempt:{self._job}".encode()) != self._attempt.encode() or config is None:
+        """Tells the coordinator that it has begun, and reads what is to be done. Raises `Stale`."""
+        reads = [("HGETALL", self._keys.operation), ("HGET", self._keys.state, "config")]
+        is_wanted, found = _REPORT.and_then(self._client, *self._reporting("alive"), reads)
+        operation, config = found or cast("Client", self._client).execute_all(reads)
+        if not is_wanted or operation.get(b"operation") != self._operation.encode() or config is None:
             raise Stale(f"attempt {self._attempt} is no longer wanted")
         request = AdditionRequest.decode(operation[b"request"])
         return Task(
@@ -79,9 +81,12 @@ class Staging:
 
     def report(self, report: str, error: str = "") -> None:
         """Tells the coordinator `alive` or `failed`. Raises `Stale`."""
-        keys = [self._keys.operation, self._keys.reports(self._operation)]
-        if not _REPORT(self._client, keys, [self._job, self._attempt, self._lifetime_ms, report, sendable(error)]):
+        if not _REPORT(self._client, *self._reporting(report, error)):
             raise Stale(f"attempt {self._attempt} is no longer wanted")
+
+    def _reporting(self, report: str, error: str = "") -> tuple[list[str], list[Any]]:
+        keys = [self._keys.operation, self._keys.reports(self._operation)]
+        return keys, [self._job, self._attempt, self._lifetime_ms, report, sendable(error)]
 
     def write(self, runs: Iterable[StagedRun], entries: Iterable[tuple[str, Fields]], manifest: Manifest) -> None:
         """Writes session data and feed in parts, then says that they are complete. Raises `Stale`."""

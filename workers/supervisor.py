@@ -155,8 +155,14 @@ class _Worker(WarmWorker):
             super().handle_exception(job, *exc_info)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """RQ calls it at least once in each wait for a job."""
-        super().heartbeat(timeout, pipeline)
+        """RQ calls it at least once in each wait for a job, and before each job. It would send three commands one by
+        one: by itself it is one way to the server too."""
+        if pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+        else:
+            with self.connection.pipeline() as own:
+                super().heartbeat(timeout, own)
+                own.execute()
         self._progress.made(WORKING)
 
     def register_death(self) -> None:

@@ -40,7 +40,7 @@ def state_at(clock_ms: int, **fields: str) -> State:
         "zone": ZONE,
     }
     written = {name.encode(): text.encode() for name, text in (kept | fields).items()}
-    return read_state(written, {b"RIVN": symbols.encode(RECORD).encode()}, {}, False, [])
+    return read_state(written, {b"RIVN": symbols.encode(RECORD).encode()}, {}, {}, False, [])
 
 
 def paced(state: State) -> Pace:

@@ -99,7 +99,7 @@ def test_a_commit_does_everything_in_one_step(staged: Bench) -> None:
     assert (record.added_entry, record.feed) == (f"{OPEN_MS}-2", FEED)
     assert [reply["status"] for reply in staged.replies()] == ["ok"]
     assert staged.client.xlen(staged.keys.journal) == 1
-    assert staged.operations.load() is None
+    assert not staged.load().operation
 
 
 def test_the_hold_of_a_person_outlives_an_addition(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 import pytest
@@ -26,9 +26,9 @@ class Queue:
         self.waiting: list[tuple[str, int, str]] = []
         self.sent = 0
 
-    def send(self, session: str, job: int, attempt: str) -> None:
-        self.waiting.append((session, job, attempt))
-        self.sent += 1
+    def send(self, session: str, attempts: Mapping[int, str]) -> None:
+        self.waiting += [(session, job, attempt) for job, attempt in attempts.items()]
+        self.sent += len(attempts)
 
     def waits(self, session: str, attempt: str) -> bool:
         return any(attempt == waiting for _, _, waiting in self.waiting)
@@ -66,7 +66,8 @@ def test_a_job_that_waits_for_a_worker_stays_the_same_attempt_however_long_that_
     (first,) = queue.waiting
     session.poll(50)
     assert queue.waiting == [first]
-    Inline().send(*first)
+    name, job, attempt = first
+    Inline().send(name, {job: attempt})
     queue.waiting.clear()
     session.run(lambda: added(session), "the addition")
     assert queue.sent == 1
@@ -78,7 +79,7 @@ def test_a_job_that_is_silent_and_stands_in_no_queue_goes_to_a_new_attempt(sessi
     session.run(lambda: bool(queue.waiting), "a new attempt")
     ((_, _, second),) = queue.waiting
     assert second != first
-    Inline().send(name, job, second)
+    Inline().send(name, {job: second})
     queue.waiting.clear()
     session.run(lambda: added(session), "the addition")
 
@@ -86,8 +87,8 @@ def test_a_job_that_is_silent_and_stands_in_no_queue_goes_to_a_new_attempt(sessi
 def test_a_job_waits_from_when_it_was_sent_until_a_worker_takes_it(own_server: RedisServer) -> None:
     dispatcher = Dispatcher(own_server.url, deadline_ms=1_000, patience_ms=1_000)
     with connect(own_server.url) as client:
-        dispatcher.send("s", 0, "op-0-1")
-        dispatcher.send("s", 0, "op-0-2")
+        dispatcher.send("s", {0: "op-0-1"})
+        dispatcher.send("s", {0: "op-0-2"})
         assert dispatcher.waits("s", "op-0-1")
         assert not dispatcher.waits("s", "op-0-3")
         client.lpop(f"rq:queue:{JOBS_QUEUE}")

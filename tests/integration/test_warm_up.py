@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -16,8 +16,9 @@ from playhead.connection import text
 from playhead.session import Session
 from shared.hours import Hours
 from shared.sources import registry
-from tests.support.in_process import Inline, InProcess
+from tests.support.in_process import InProcess
 from tests.support.memory_source import MemorySource, made_bars
+from workers.stage import stage
 
 MINUTE_MS = 60_000
 FIRST, LAST = date(2025, 7, 3), date(2025, 7, 7)
@@ -31,8 +32,8 @@ class Later:
     def __init__(self) -> None:
         self.sent: list[tuple[str, int, str]] = []
 
-    def send(self, session: str, job: int, attempt: str) -> None:
-        self.sent.append((session, job, attempt))
+    def send(self, session: str, attempts: Mapping[int, str]) -> None:
+        self.sent += [(session, job, attempt) for job, attempt in attempts.items()]
 
     def waits(self, session: str, attempt: str) -> bool:
         return any(attempt == waiting for _, _, waiting in self.sent)
@@ -42,7 +43,7 @@ class Later:
 
     def run(self) -> None:
         for job in self.sent:
-            Inline().send(*job)
+            stage(*job)
         self.sent.clear()
 
 

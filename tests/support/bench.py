@@ -132,9 +132,7 @@ class Bench:
         return Staging(self.client, self.keys.session, 0, attempt, LIFETIME_MS)
 
     def operation(self) -> Operation:
-        found = self.operations.load()
-        assert found is not None
-        return found
+        return Operation.of(self.load().operation)
 
     def commit(self, operation: Operation, attempt: str = ATTEMPT) -> str:
         record = SymbolRecord(CALENDAR, ZONE, None, feed_name(OPERATION, 0), MANIFEST.through_ms, OPEN_MS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from coordinator.replay import Replay
@@ -33,8 +33,9 @@ _create = Script("playhead", "create")
 class Inline:
     """Runs each job where it is sent, in place of a queue and a worker."""
 
-    def send(self, session: str, job: int, attempt: str) -> None:
-        stage(session, job, attempt)
+    def send(self, session: str, attempts: Mapping[int, str]) -> None:
+        for job, attempt in attempts.items():
+            stage(session, job, attempt)
 
     def waits(self, session: str, attempt: str) -> bool:
         return False

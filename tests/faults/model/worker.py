@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 from playhead.errors import RedisUnavailable
@@ -24,13 +25,13 @@ class JobQueue:
         self._arrived = Event(scheduler)
         self._troubled = troubled
 
-    def send(self, session: str, job: int, attempt: str) -> None:
-        chance = self._scheduler.random.random() if self._troubled else 1.0
+    def send(self, session: str, attempts: Mapping[int, str]) -> None:
         self._scheduler.hand_over()
-        if chance < LOST:
-            return
-        self._jobs.extend([(session, job, attempt)] * (2 if chance < TWICE else 1))
-        self._arrived.set()
+        for job, attempt in attempts.items():
+            chance = self._scheduler.random.random() if self._troubled else 1.0
+            if chance >= LOST:
+                self._jobs.extend([(session, job, attempt)] * (2 if chance < TWICE else 1))
+                self._arrived.set()
 
     def take(self) -> Job:
         """The next job, which is waited for."""
