@@ -21,13 +21,12 @@ from coordinator.store import Store
 from playhead.connection import text
 from playhead.days import NEVER_MS, TradingDays
 from playhead.digest import CLOCK_FIELD, UNREADABLE, digest_of_runs, field_of, parse_field
-from playhead.errors import Fenced, Malformed
+from playhead.errors import Malformed
 from playhead.intervals import interval_ms
 from playhead.keys import Keys
 from playhead.plain import load_object
 from shared.background import in_background
 from shared.logs import SessionLog
-from shared.scripts import script
 
 LOG: Final = logging.getLogger(__name__)
 CHUNK: Final = 64
@@ -36,8 +35,6 @@ CHUNK_BARS: Final = 100_000
 """The same by the bars that they may have."""
 WAIT_S: Final = 0.02
 """How long a step waits for digests that must be there before the session goes on."""
-
-_DIGEST: Final = script("digest")
 
 
 @dataclass(slots=True)
@@ -53,6 +50,10 @@ class _Work:
     left: Sequence[str]
     done: Mapping[str, str]
     read: Future[dict[str, str]] | None = None
+
+    def all_digests(self) -> Mapping[str, str]:
+        """Those that there are, and those that were read. Raises what the reading did."""
+        return {**self.done, **self.read.result()} if self.read is not None else self.done
 
 
 class Digests:
@@ -70,9 +71,10 @@ class Digests:
     def step(self, state: State, *, before_ms: int) -> bool:
         """Sees to what there is to do, and waits for a bounded time. False: the clock may move.
 
-        What is being read may be waited for later; but the days that open before a time are waited for: those whose
-        session data is about to change otherwise than by ticks, or to be deleted, and all of them whenever the
-        coordinator would wait for something else. Another day that is over does not wait behind it.
+        What is being read may be waited for later, and be written along with a move of the clock (`at_hand`); but the
+        days that open before a time are waited for: those whose session data is about to change otherwise than by
+        ticks, or to be deleted, and all of them whenever the coordinator would wait for something else. Another day
+        that is over does not wait behind it.
         """
         if state is not self._state:
             before = self._state.records if self._state is not None else {}
@@ -89,11 +91,25 @@ class Digests:
         if work.read is None:
             work.read = in_background(partial(self._read, work), f"digest-{self._keys.session}")
         is_needed = is_next or any(each.open_ms < before_ms for each in self._work)
-        if not is_needed and not work.read.done():
+        if not is_needed:
             return False
         if wait({work.read}, WAIT_S, return_when=FIRST_COMPLETED).done:
-            self._take(work, work.read.result())
+            self._write(self.at_hand())
+            self.has_written()
         return True
+
+    def at_hand(self) -> Mapping[str, str]:
+        """What was read and is to be written: none, or a field and its value."""
+        work = self._work[0] if self._work else None
+        if work is None or work.read is None or not work.read.done():
+            return {}
+        return {work.name: json.dumps(work.all_digests(), separators=(",", ":"), sort_keys=True)}
+
+    def has_written(self) -> None:
+        """Says that what was at hand is written."""
+        work = self._work.popleft()
+        self._known.add(work.name)
+        self._keep_latest(work.name, work.all_digests())
 
     def _look(self, state: State) -> bool:
         """Finds work, and once a session has ended and there is no more, says so. False where all is done."""
@@ -106,7 +122,7 @@ class Digests:
             self._work.extend(self._missing(state, calendar, days))
             self._next_close_ms = min(self._next_close_ms, _next_close_ms(days, state.clock_ms))
         if over and not self._work:
-            self._write([(CLOCK_FIELD, str(state.clock_ms))])
+            self._write({CLOCK_FIELD: str(state.clock_ms)})
         return bool(self._work) or over
 
     def _missing(self, state: State, calendar: str, days: TradingDays) -> list[_Work]:
@@ -165,13 +181,6 @@ class Digests:
                 found[symbol] = self._digest_of(symbol, work, runs)
         return found
 
-    def _take(self, work: _Work, found: Mapping[str, str]) -> None:
-        """Writes what was read."""
-        done = {**work.done, **found}
-        self._write([(work.name, json.dumps(done, separators=(",", ":"), sort_keys=True))])
-        self._keep_latest(work.name, done)
-        self._work.popleft()
-
     def _digest_of(self, symbol: str, work: _Work, runs: Any) -> str:
         try:
             if isinstance(runs, Exception):
@@ -191,11 +200,9 @@ class Digests:
                 del self._latest[name]
         self._latest[written] = done
 
-    def _write(self, fields: Sequence[tuple[str, str]]) -> None:
-        args = [self._store.token, *(part for each in fields for part in each)]
-        if _DIGEST(self._store.client, [self._keys.state, self._keys.digests], args) == b"fenced":
-            raise Fenced(f"session {self._keys.session} has another coordinator now")
-        self._known.update(name for name, _ in fields)
+    def _write(self, fields: Mapping[str, str]) -> None:
+        self._store.digest(fields)
+        self._known.update(fields)
 
 
 def _next_close_ms(days: TradingDays, clock_ms: int) -> int:

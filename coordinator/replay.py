@@ -400,8 +400,11 @@ class Replay:
             self._ahead = None
         meanwhile = partial(self._make_ready, clock_ms, after, wanted) if wanted and release.ticks else None
         found, asked = None, self._portion
-        if wanted and not self._attendance.streams:  # what is new comes along, and is not asked for by itself
-            outcome, found = self._store.advance_and_read(move, self._cursors(release), asked, meanwhile)
+        if wanted and not self._attendance.streams:  # what is new comes along, and digests go along
+            digests, cursors = self._digests.at_hand(), self._cursors(release)
+            outcome, found = self._store.advance_and_read(move, cursors, asked, digests, meanwhile)
+            if digests and found is not None:
+                self._digests.has_written()
         else:
             outcome = self._store.advance(move, meanwhile)
         if outcome == "foreign":
@@ -437,7 +440,7 @@ class Replay:
             self._log.info("stopped at %s", full_clock_text(clock_ms, state.zone))
         if found is not None:
             self._more, self._has_read, self._read_s = False, True, time.monotonic()
-            self._hear(found, asked)
+            self._hear(found[0], asked)
 
     def _has_ended(self, feed: str, clock_ms: int) -> bool:
         """Whether no symbol comes in this feed after the clock."""

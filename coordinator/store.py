@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -41,6 +42,7 @@ _ADVANCE: Final = script("advance")
 _FINISH: Final = script("finish")
 _ANSWER: Final = script("answer")
 _TRIM: Final = script("trim")
+_DIGEST: Final = script("digest")
 _TAKE_OUT: Final = script("take_out")
 _UNSCHEDULE: Final = script("unschedule")
 
@@ -180,13 +182,31 @@ class Store:
         return self._outcome(_ADVANCE(self.client, *self._advancing(move), meanwhile))
 
     def advance_and_read(
-        self, move: Move, cursors: Mapping[str, str], most: int, meanwhile: Callable[[], None] | None = None
-    ) -> tuple[str, Any]:
-        """The same, and reads up to `most` entries of streams behind their cursors in the same way to the server: what
-        XREAD gives, `None` where they are to be read once more."""
-        command = ("XREAD", "COUNT", most, "STREAMS", *cursors, *cursors.values())
-        outcome, found = _ADVANCE.and_then(self.client, *self._advancing(move), [command], meanwhile)
-        return self._outcome(outcome), None if found is None else found[0]
+        self,
+        move: Move,
+        cursors: Mapping[str, str],
+        most: int,
+        digests: Mapping[str, str],
+        meanwhile: Callable[[], None] | None = None,
+    ) -> tuple[str, tuple[Any] | None]:
+        """The same; and in the same way to the server keeps digests, and reads up to `most` entries of streams behind
+        their cursors: what XREAD gives. `None` in its place where it is to be read, and the digests to be kept, once
+        more."""
+        behind = [("XREAD", "COUNT", most, "STREAMS", *cursors, *cursors.values())]
+        if digests:
+            behind.append(_DIGEST.command(*self._digesting(digests)))
+        with _DIGEST.door if digests else nullcontext():
+            outcome, found = _ADVANCE.and_then(self.client, *self._advancing(move), behind, meanwhile)
+        if digests and found is not None:
+            self._outcome(found[1])
+        return self._outcome(outcome), None if found is None else (found[0],)
+
+    def digest(self, digests: Mapping[str, str]) -> None:
+        """Keeps digests of session data."""
+        self._outcome(_DIGEST(self.client, *self._digesting(digests)))
+
+    def _digesting(self, digests: Mapping[str, str]) -> tuple[list[str], list[Any]]:
+        return [self.keys.state, self.keys.digests], [self.token, *flat(digests)]
 
     def _advancing(self, move: Move) -> tuple[list[str], list[Any]]:
         self._calls += 1

@@ -30,13 +30,14 @@ SHOWN_KEYS: Final = 8
 class Script:
     """One script. `prelude` names a file whose local functions stand before it.
 
-    One that `reads_only` is refused by the server if it writes; any other is a write, with its crash points.
+    One that `reads_only` is refused by the server if it writes; any other is a write, with the crash points of its
+    `door`.
     """
 
     def __init__(self, package: str, name: str, prelude: str | None = None, *, reads_only: bool = False) -> None:
         self.name = name
         self._reads_only = reads_only
-        self._door = nullcontext() if reads_only else Write(name)
+        self.door = nullcontext() if reads_only else Write(name)
         self._text = _with_prelude(_read(package, prelude) if prelude else "", _read(package, name))
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
@@ -62,8 +63,9 @@ class Script:
         commands: Sequence[Sequence[Any]],
         meanwhile: Callable[[], None] | None = None,
     ) -> tuple[Any, list[Any] | None]:
-        """The same, with commands that only read behind it, in one way to the server and back. Returns its reply and
-        theirs; `None` in place of these where there are none yet: the commands are to be sent once more.
+        """The same, with commands behind it that bear being carried out twice, in one way to the server and back.
+        Returns its reply and theirs; `None` in place of these where one of them failed or none was sent: they are to be
+        sent once more.
         """
         reply, *others = self._run(client, keys, args, commands, meanwhile)
         failed = len(others) < len(commands) or any(isinstance(other, ResponseError) for other in others)
@@ -77,7 +79,7 @@ class Script:
         behind: Sequence[Sequence[Any]],
         meanwhile: Callable[[], None] | None,
     ) -> list[Any]:
-        with self._door:
+        with self.door:
             try:
                 return self._checked(client, keys, [self.command(keys, args), *behind], meanwhile)
             except NoScriptError:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 from coordinator.consumers import Consumers
-from coordinator.digests import Digests
 from coordinator.move import Move
 from coordinator.removal import Removals
 from coordinator.state import State
@@ -144,7 +143,7 @@ CALLS: Final[dict[str, tuple[Act, Act]]] = {
     "finish": (ended, lambda bench: bench.finish()),
     "report_recording": (recorded, report_recording),
     "remove": (opened, remove),
-    "digest": (opened, lambda bench: Digests(bench.store)._write([("XNYS:2025-07-02:1m", "{}")])),
+    "digest": (opened, lambda bench: bench.store.digest({"XNYS:2025-07-02:1m": "{}"})),
     "fail": (opened, lambda bench: bench.store.fail("no bars")),
     "drop": (silent, drop),
     "meet": (expected, lambda bench: Consumers(bench.store).meet("vwap", 0)),
