@@ -70,7 +70,7 @@ class Settings:
     feed_bytes_ahead: int = 64 * MIB
     """The same by size: the smaller of the two counts."""
 
-    windows_ahead: int = 2
+    windows_ahead: int = 4
     """Windows with bars that may be opened ahead of the one in which the clock is."""
 
     batch_ticks: int = 512

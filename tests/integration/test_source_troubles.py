@@ -21,9 +21,9 @@ from tests.support.system import TIMEOUT_S, System, info_of, play_to_the_end, wa
 from tests.support.waiting import wait_until
 
 # At noon of the first day the window of the last one is farther ahead than a window may be opened.
-FIRST, LAST = date(2025, 7, 1), date(2025, 7, 7)
+FIRST, LAST = date(2025, 7, 1), date(2025, 7, 10)
 FIRST_MS: Final = int(datetime(2025, 7, 1, tzinfo=UTC).timestamp()) * 1000
-LAST_MS: Final = int(datetime(2025, 7, 8, tzinfo=UTC).timestamp()) * 1000
+LAST_MS: Final = int(datetime(2025, 7, 11, tzinfo=UTC).timestamp()) * 1000
 
 Befall = Callable[[Path], Iterator[None]]
 

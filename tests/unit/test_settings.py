@@ -22,7 +22,7 @@ DEFAULTS = {
     "consumer_silence_ms": 10_000,
     "feed_ticks_ahead": 2_048,
     "feed_bytes_ahead": 67_108_864,
-    "windows_ahead": 2,
+    "windows_ahead": 4,
     "batch_ticks": 512,
     "batch_bytes": 1_048_576,
     "health_dir": None,
