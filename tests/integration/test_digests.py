@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from coordinator import digests
+from coordinator.store import Store
 from playhead.bars import Bars
 from playhead.commands import AddSymbol, Pause, RemoveSymbol, Resume, RunUntil, Stop, encode
 from playhead.config import SessionConfig, SymbolConfig
@@ -19,6 +21,7 @@ from playhead.digest import CLOCK_FIELD, UNREADABLE, digest_of, parse_field
 from playhead.errors import Fenced
 from shared.derive import derive
 from shared.hours import Hours
+from shared.scripts import script
 from shared.sources import registry
 from tests.support.in_process import InProcess
 from tests.support.memory_source import MemorySource
@@ -215,6 +218,40 @@ def test_what_is_not_digested_yet_is_not_deleted_and_what_was_need_not_wait(
     finally:
         for each in may_read.values():
             each.set()
+        session.close()
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_digest_goes_along_with_a_move_where_the_server_knows_its_script(
+    redis_url: str, session_name: str, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    alone: list[str] = []
+    write = Store.digest
+
+    def by_itself(self: Store, fields: Mapping[str, str]) -> None:
+        alone.extend(fields)
+        write(self, fields)
+
+    def at_once(call: Callable[[], dict[str, str]], name: str) -> Future[dict[str, str]]:
+        read: Future[dict[str, str]] = Future()
+        read.set_result(call())
+        return read
+
+    monkeypatch.setattr(Store, "digest", by_itself)
+    monkeypatch.setattr(digests, "in_background", at_once)
+    config = replace(CONFIG, symbols=(SymbolConfig("MSFT"),), derive=(), history=0)
+    session = InProcess(redis_url, session_name, config, batch_ticks=64)
+    try:
+        session.client.script_flush()
+        if is_known:
+            session.client.script_load(script("digest")._text)
+        end(session)
+        days = {f"XNYS:{day}:1m": day for day in ("2025-07-01", "2025-07-02", "2025-07-03")}
+        assert kept(session) == {name: {"MSFT": right("MSFT", "1m", day)} for name, day in days.items()}
+        first, *_, third = days
+        # A script that the server does not know is known once it was sent by itself.
+        assert alone == [third, CLOCK_FIELD] if is_known else [first, third, CLOCK_FIELD]
+    finally:
         session.close()
 
 

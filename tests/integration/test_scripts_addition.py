@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -46,6 +46,16 @@ def test_from_the_beginning_of_an_addition_the_clock_stands_and_snapshots_are_re
     operation = bench.operation()
     assert (operation.command, operation.entry, operation.clock_ms) == (COMMAND, ENTRY, OPEN_MS)
     assert operation.attempts == {0: ATTEMPT}
+
+
+def test_a_worker_says_that_it_has_begun_and_is_told_what_is_to_be_done(bench: Bench) -> None:
+    assert bench.begin() == "ok"
+    bench.client.script_flush()  # a server that does not know the script is asked twice
+    task, again = bench.staging().task(), bench.staging().task()
+    assert task == again
+    assert (task.command, task.clock_ms, [each.symbol for each in task.symbols]) == (COMMAND, OPEN_MS, ["RIVN"])
+    reports: Any = bench.client.xrange(bench.keys.reports(OPERATION))
+    assert [(fields[b"attempt"].decode(), fields[b"report"]) for _, fields in reports] == [(ATTEMPT, b"alive")] * 2
 
 
 def test_an_addition_begins_at_the_expected_clock_and_before_the_end_only(bench: Bench) -> None:
