@@ -68,13 +68,13 @@ class Digests:
         self._state: State | None = None
         self._next_close_ms = 0
 
-    def step(self, state: State, *, before_ms: int) -> bool:
+    def step(self, state: State, *, before_ms: int, goes_along: bool = False) -> bool:
         """Sees to what there is to do, and waits for a bounded time. False: the clock may move.
 
-        What is being read may be waited for later, and be written along with a move of the clock (`at_hand`); but the
-        days that open before a time are waited for: those whose session data is about to change otherwise than by
-        ticks, or to be deleted, and all of them whenever the coordinator would wait for something else. Another day
-        that is over does not wait behind it.
+        What is being read may be waited for later, and what was read is left to the next move of the clock where that
+        `goes_along` with digests (`at_hand`); but the days that open before a time are waited for: those whose session
+        data is about to change otherwise than by ticks, or to be deleted, and all of them whenever the coordinator
+        would wait for something else. Another day that is over does not wait behind it.
         """
         if state is not self._state:
             before = self._state.records if self._state is not None else {}
@@ -91,7 +91,7 @@ class Digests:
         if work.read is None:
             work.read = in_background(partial(self._read, work), f"digest-{self._keys.session}")
         is_needed = is_next or any(each.open_ms < before_ms for each in self._work)
-        if not is_needed:
+        if not is_needed and (goes_along or not work.read.done()):
             return False
         if wait({work.read}, WAIT_S, return_when=FIRST_COMPLETED).done:
             self._write(self.at_hand())

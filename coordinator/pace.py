@@ -43,14 +43,17 @@ class Pace:
         self.clock = Clock(ranges, state.speed, max(state.clock_ms, reading_ms or 0), now_s)
         self._of = (state.speed, calendars)
 
+    def is_free(self, state: State) -> bool:
+        """Whether the clock goes as fast as it can."""
+        return self.clock.speed is None or state.stop_ticks is not None
+
     def without_bars(self, state: State, target_ms: int, bounds: Collection[int]) -> int:
         """Where the clock goes without a bar: to a stop or the end, and at a pace along the grid of the interval.
 
         Where nothing paces it, as far as it is known that no bar comes: windows are opened a bounded distance ahead of
         the clock, so one that stood over a weekend would wait for ever.
         """
-        unpaced = self.clock.speed is None or state.stop_ticks is not None
-        if unpaced or target_ms in bounds:
+        if self.is_free(state) or target_ms in bounds:
             return target_ms
         return target_ms - target_ms % interval_ms(state.config.interval)
 

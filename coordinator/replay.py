@@ -157,7 +157,8 @@ class Replay:
             self._warm_up()
             self._load()
             return 0
-        if self._digests.step(self._state, before_ms=self._about_to_change_ms()):
+        goes_along = self._pace.is_free(self._state) and not self._attendance.streams
+        if self._digests.step(self._state, before_ms=self._about_to_change_ms(), goes_along=goes_along):
             return 0
         if self._state.stray is not None:
             self._skips.say(self._store.keys.schedule, f"{self._state.stray[:40]!r} is no number of a command")
@@ -403,7 +404,9 @@ class Replay:
         if wanted and not self._attendance.streams:  # what is new comes along, and digests go along
             digests, cursors = self._digests.at_hand(), self._cursors(release)
             outcome, found = self._store.advance_and_read(move, cursors, asked, digests, meanwhile)
-            if digests and found is not None:
+            if digests and found is None:  # a server that does not know their script is given it by itself
+                self._store.digest(digests)
+            if digests:
                 self._digests.has_written()
         else:
             outcome = self._store.advance(move, meanwhile)

@@ -190,8 +190,8 @@ class Store:
         meanwhile: Callable[[], None] | None = None,
     ) -> tuple[str, tuple[Any] | None]:
         """The same; and in the same way to the server keeps digests, and reads up to `most` entries of streams behind
-        their cursors: what XREAD gives. `None` in its place where it is to be read, and the digests to be kept, once
-        more."""
+        their cursors: what XREAD gives. `None` in its place where something failed: both are to be done once more.
+        """
         behind = [("XREAD", "COUNT", most, "STREAMS", *cursors, *cursors.values())]
         if digests:
             behind.append(_DIGEST.command(*self._digesting(digests)))

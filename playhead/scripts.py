@@ -65,7 +65,7 @@ class Script:
     ) -> tuple[Any, list[Any] | None]:
         """The same, with commands behind it that bear being carried out twice, in one way to the server and back.
         Returns its reply and theirs; `None` in place of these where one of them failed or none was sent: they are to be
-        sent once more.
+        sent once more, scripts among them by themselves, since they are not given their text here.
         """
         reply, *others = self._run(client, keys, args, commands, meanwhile)
         failed = len(others) < len(commands) or any(isinstance(other, ResponseError) for other in others)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 
 import redis
 
@@ -16,9 +16,6 @@ from playhead.keys import Keys
 from shared.request import AdditionRequest, Manifest, SymbolRequest
 from shared.scripts import script
 from shared.ticks import Fields
-
-if TYPE_CHECKING:
-    from playhead.connection import Client
 
 _STAGE: Final = script("stage")
 _REPORT: Final = script("report")
@@ -65,7 +62,12 @@ class Staging:
         """Tells the coordinator that it has begun, and reads what is to be done. Raises `Stale`."""
         reads = [("HGETALL", self._keys.operation), ("HGET", self._keys.state, "config")]
         is_wanted, found = _REPORT.and_then(self._client, *self._reporting("alive"), reads)
-        operation, config = found or cast("Client", self._client).execute_all(reads)
+        if found is None:
+            pipe = self._client.pipeline(transaction=False)
+            pipe.hgetall(self._keys.operation)
+            pipe.hget(self._keys.state, "config")
+            found = pipe.execute()
+        operation, config = found
         if not is_wanted or operation.get(b"operation") != self._operation.encode() or config is None:
             raise Stale(f"attempt {self._attempt} is no longer wanted")
         request = AdditionRequest.decode(operation[b"request"])

@@ -104,6 +104,7 @@ class ParquetBars:
         found: dict[str, list[Piece]] = {}
         for some, table in self._tables(groups):
             pieces, sound = self._pieces(table, some, set(ordered))
+            del table  # before the next one is decoded
             for symbol, piece in pieces:
                 fault = None if sound else first_fault(piece.start_ms, piece.values)
                 if fault:

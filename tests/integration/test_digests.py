@@ -19,6 +19,7 @@ from playhead.commands import AddSymbol, Pause, RemoveSymbol, Resume, RunUntil, 
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.digest import CLOCK_FIELD, UNREADABLE, digest_of, parse_field
 from playhead.errors import Fenced
+from playhead.speed import parse_speed
 from shared.derive import derive
 from shared.hours import Hours
 from shared.scripts import script
@@ -32,6 +33,7 @@ CONFIG = SessionConfig(
     tuple(SymbolConfig(symbol) for symbol in ("MSFT", "AZN.L")), FIRST, LAST, "memory:", derive=("15m",), history=1
 )
 NOON = "2025-07-02T12:06-04:00"
+HOUR_MS = 3_600_000
 
 
 @pytest.fixture(autouse=True)
@@ -221,6 +223,29 @@ def test_what_is_not_digested_yet_is_not_deleted_and_what_was_need_not_wait(
         session.close()
 
 
+def at_once(call: Callable[[], dict[str, str]], name: str) -> Future[dict[str, str]]:
+    """Reads where it is asked for, in place of a thread."""
+    read: Future[dict[str, str]] = Future()
+    read.set_result(call())
+    return read
+
+
+@pytest.mark.parametrize("how", [{}, {"lead": 1}, {"speed": parse_speed("10000000")}], ids=["free", "lead", "paced"])
+def test_a_day_that_is_over_is_digested_before_the_next_one_has_gone_far(
+    redis_url: str, session_name: str, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
+) -> None:
+    """Whatever the clock waits for, or does not: who verifies a session that runs, waits for that."""
+    monkeypatch.setattr(digests, "in_background", at_once)
+    config = replace(CONFIG, symbols=(SymbolConfig("MSFT"),), derive=(), history=0, **how)
+    session = InProcess(redis_url, session_name, config, batch_ticks=8)
+    try:
+        session.run(lambda: session.clock_ms() > new_york_open_ms("2025-07-02") + HOUR_MS, "the first hour")
+        assert session.clock_ms() < new_york_open_ms("2025-07-02") + 2 * HOUR_MS
+        assert kept(session) == {"XNYS:2025-07-01:1m": {"MSFT": right("MSFT", "1m", "2025-07-01")}}
+    finally:
+        session.close()
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 def test_a_digest_goes_along_with_a_move_where_the_server_knows_its_script(
     redis_url: str, session_name: str, monkeypatch: pytest.MonkeyPatch, is_known: bool
@@ -231,11 +256,6 @@ def test_a_digest_goes_along_with_a_move_where_the_server_knows_its_script(
     def by_itself(self: Store, fields: Mapping[str, str]) -> None:
         alone.extend(fields)
         write(self, fields)
-
-    def at_once(call: Callable[[], dict[str, str]], name: str) -> Future[dict[str, str]]:
-        read: Future[dict[str, str]] = Future()
-        read.set_result(call())
-        return read
 
     monkeypatch.setattr(Store, "digest", by_itself)
     monkeypatch.setattr(digests, "in_background", at_once)
