@@ -41,6 +41,8 @@ SPANS = (
 NAMES = ("MSFT", "ZM", "AZN.L", "9988.HK", "7203.T", "BHP.AX", "BTC")
 GIVEN = {"BTC": "24/7"}
 DERIVED = {"1m": ("5m", "15m", "1h"), "5m": ("15m", "1h"), "15m": ("1h", "4h"), "30s": ("1m", "7m"), "1h": ("2h",)}
+LIMITS = {"windows_ahead": 2}
+"""So few that the clock has to wait for the next day now and then."""
 _numbers = count()
 
 Transcript = list[tuple[int, tuple[tuple[str, str, Bar], ...]]]
@@ -177,8 +179,8 @@ def test_a_session_with_additions_equals_one_that_had_all_symbols_from_the_start
     MemorySource.hold(plan.starts, plan.interval)
     number = next(_numbers)
     everyone = (*plan.initial, *(symbol for _, symbols in plan.additions for symbol in symbols))
-    added = InProcess(redis_url, f"{session_name}-{number}a", plan.config(plan.initial))
-    whole = InProcess(redis_url, f"{session_name}-{number}b", plan.config(everyone))
+    added = InProcess(redis_url, f"{session_name}-{number}a", plan.config(plan.initial), **LIMITS)
+    whole = InProcess(redis_url, f"{session_name}-{number}b", plan.config(everyone), **LIMITS)
     try:
         whole.finish()
         present = list(plan.initial)
