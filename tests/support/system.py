@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,7 @@ from playhead.bars import Bars
 from playhead.commands import Reply, Resume, Speed, decode_reply
 from playhead.config import SessionConfig, SymbolConfig
 from playhead.connection import connect
+from playhead.errors import CommandRejected
 from playhead.info import SessionInfo
 from playhead.keys import Keys
 from playhead.session import Session
@@ -190,8 +192,9 @@ def wait_for(session: Session, status: str) -> SessionInfo:
 
 def play_to_the_end(session: Session) -> None:
     """Takes every pause and pace away, and waits for the last close."""
-    for command in (Speed(None), Resume()):
-        session.send(command, timeout_s=TIMEOUT_S)  # whoever is to answer may just have been killed
+    session.send(Speed(None), timeout_s=TIMEOUT_S)  # whoever is to answer may just have been killed
+    with suppress(CommandRejected):  # one that was running at a pace may be over by then: that is what is waited for
+        session.send(Resume(), timeout_s=TIMEOUT_S)
     wait_for(session, "finished")
 
 
