@@ -94,7 +94,7 @@ class Digests:
         if not is_needed and (goes_along or not work.read.done()):
             return False
         if wait({work.read}, WAIT_S, return_when=FIRST_COMPLETED).done:
-            self._write(self.at_hand())
+            self._store.digest(self.at_hand())
             self.has_written()
         return True
 
@@ -122,7 +122,8 @@ class Digests:
             self._work.extend(self._missing(state, calendar, days))
             self._next_close_ms = min(self._next_close_ms, _next_close_ms(days, state.clock_ms))
         if over and not self._work:
-            self._write({CLOCK_FIELD: str(state.clock_ms)})
+            self._store.digest({CLOCK_FIELD: str(state.clock_ms)})
+            self._known.add(CLOCK_FIELD)
         return bool(self._work) or over
 
     def _missing(self, state: State, calendar: str, days: TradingDays) -> list[_Work]:
@@ -199,10 +200,6 @@ class Digests:
             if of == calendar and label != day:
                 del self._latest[name]
         self._latest[written] = done
-
-    def _write(self, fields: Mapping[str, str]) -> None:
-        self._store.digest(fields)
-        self._known.update(fields)
 
 
 def _next_close_ms(days: TradingDays, clock_ms: int) -> int:

@@ -404,9 +404,9 @@ class Replay:
         if wanted and not self._attendance.streams:  # what is new comes along, and digests go along
             digests, cursors = self._digests.at_hand(), self._cursors(release)
             outcome, found = self._store.advance_and_read(move, cursors, asked, digests, meanwhile)
-            if digests and found is None:  # a server that does not know their script is given it by itself
-                self._store.digest(digests)
             if digests:
+                if found is None:  # a server that does not know their script is given it by itself
+                    self._store.digest(digests)
                 self._digests.has_written()
         else:
             outcome = self._store.advance(move, meanwhile)

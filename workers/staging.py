@@ -64,8 +64,8 @@ class Staging:
         is_wanted, found = _REPORT.and_then(self._client, *self._reporting("alive"), reads)
         if found is None:
             pipe = self._client.pipeline(transaction=False)
-            pipe.hgetall(self._keys.operation)
-            pipe.hget(self._keys.state, "config")
+            for read in reads:
+                pipe.execute_command(*read)  # type: ignore[no-untyped-call]  # in redis-py
             found = pipe.execute()
         operation, config = found
         if not is_wanted or operation.get(b"operation") != self._operation.encode() or config is None:

@@ -314,7 +314,7 @@ def test_a_coordinator_that_was_replaced_writes_no_digests(redis_url: str, sessi
         old.take_over()
         old.client.delete(old.keys.digests)
         with pytest.raises(Fenced, match="another coordinator"):
-            before._digests._write({"XNYS:2025-07-01:1m": "{}"})
+            before._store.digest({"XNYS:2025-07-01:1m": "{}"})
         assert not old.client.exists(old.keys.digests)
     finally:
         old.close()
